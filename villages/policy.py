@@ -1,0 +1,52 @@
+"""The numbers a county may set, with effect dates: catalogue, defaults, bounds."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from villages.models import Policy, today
+
+
+@dataclass(frozen=True)
+class Item:
+    """One number: what it is, its unit, its default and the bounds within which it may be set."""
+
+    label: str | Promise
+    unit: str | Promise
+    default: int
+    low: int
+    high: int
+
+
+WORKDAYS, DAYS, YES_NO = _("个工作日"), _("天"), _("是 1 / 否 0")
+
+#: Defaults of product.md (Clocks) and domain.md 6.9.
+CATALOGUE: dict[str, Item] = {
+    "take_up_days": Item(_("受理时限"), WORKDAYS, 1, 1, 10),
+    "tier_days_1": Item(_("村级调解时限"), WORKDAYS, 3, 1, 60),
+    "tier_days_2": Item(_("警务室联动时限"), WORKDAYS, 7, 1, 60),
+    "tier_days_3": Item(_("乡镇综治中心时限"), WORKDAYS, 15, 1, 60),
+    "case_days": Item(_("全案时限，自首次受理起"), DAYS, 30, 5, 180),
+    "escalate_after_days": Item(_("到期后自动上报"), WORKDAYS, 2, 1, 20),
+    "first_visit_days": Item(_("首次回访，化解后"), DAYS, 15, 1, 90),
+    "visit_retry_days": Item(_("没联系上，再次回访"), DAYS, 3, 1, 30),
+    "visit_remind_days": Item(_("回访提前提醒"), DAYS, 3, 0, 15),
+    "danger_days": Item(_("风险等级有效期"), DAYS, 30, 1, 90),
+    "unmerge_days": Item(_("并案可撤销期限"), DAYS, 30, 1, 90),
+    "close_not_by_handler": Item(_("警务室、综治中心结案须由经办人以外的人办理"), YES_NO, 1, 0, 1),
+}
+
+
+def policy_on(day: dt.date | None = None) -> Mapping[str, int]:
+    """Every number in force on `day` (default today); one query."""
+    values = {key: item.default for key, item in CATALOGUE.items()}
+    for key, value in (
+        Policy.objects.filter(valid_from__lte=day or today()).order_by("valid_from", "pk").values_list("key", "value")
+    ):
+        values[key] = value
+    return values
