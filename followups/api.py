@@ -1,0 +1,276 @@
+"""The API of this room: return visits to make and made, recording and waiving them, and the caller's notices."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import QuerySet
+from django.http import QueryDict
+from django.shortcuts import get_object_or_404
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers
+from rest_framework.decorators import action
+from rest_framework.exceptions import ValidationError
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from audit.models import record_read_once
+from audit.rest import ByDay, Day, Pick, Room, Strict, Text, Whole, YesNo, idempotent
+from disputes.api import CASE_NO, EventShown, Named, Viewer, named, show_event
+from disputes.models import Dispute, Party
+from followups import notices, visits
+from followups.filters import WHENS, VisitFilter
+from followups.models import Notice, ReturnVisit
+from villages.models import User
+
+# --- what is sent back ------------------------------------------------------------------------------------------------
+
+
+class PartyNamed(serializers.Serializer):
+    id = serializers.IntegerField()
+    side = serializers.ChoiceField(Party.Side.choices)
+    name = serializers.CharField()
+
+
+class VisitShown(serializers.Serializer):
+    """One visit to one party."""
+
+    id = serializers.IntegerField()
+    case_no = serializers.CharField()
+    round = serializers.IntegerField()
+    party = PartyNamed()
+    reason = serializers.ChoiceField(ReturnVisit.Reason.choices)
+    due_on = serializers.DateField()
+    office = Named()
+    state = serializers.ChoiceField(ReturnVisit.State.choices)
+    visited_on = serializers.DateField(allow_null=True)
+    way = serializers.ChoiceField(ReturnVisit.Way.choices, allow_blank=True)
+    satisfaction = serializers.ChoiceField(ReturnVisit.Satisfaction.choices, allow_blank=True)
+    mind = serializers.ChoiceField(ReturnVisit.Mind.choices, allow_blank=True)
+    performance = serializers.ChoiceField(ReturnVisit.Performance.choices, allow_blank=True)
+    demands = serializers.CharField()
+    education = serializers.CharField()
+    calming = serializers.CharField()
+    why_failed = serializers.CharField()
+    by = serializers.CharField(allow_null=True)
+    entered_at = serializers.DateTimeField(allow_null=True)
+
+
+class VisitsOfCase(serializers.Serializer):
+    """The visits of the present round: those to make, those made, and who was not reached yet."""
+
+    case_no = serializers.CharField()
+    status = serializers.CharField()
+    round = serializers.IntegerField()
+    planned = VisitShown(many=True)
+    made = VisitShown(many=True)
+    lacking = serializers.ListField(child=serializers.IntegerField(), help_text=_("还没有回访到的当事人 id"))
+
+
+class NoticeShown(serializers.Serializer):
+    id = serializers.IntegerField()
+    kind = serializers.CharField()
+    case_no = serializers.CharField()
+    text = serializers.CharField()
+    created_at = serializers.DateTimeField()
+    read_at = serializers.DateTimeField(allow_null=True)
+
+
+class MarkedRead(serializers.Serializer):
+    marked = serializers.IntegerField(help_text=_("刚标为已读的条数"))
+
+
+def show_visit(visit: ReturnVisit, case: Dispute, viewer: Viewer) -> dict[str, Any]:
+    plain = ("round", "reason", "due_on", "state", "visited_on", "way", "satisfaction", "mind", "performance")
+    words = ("demands", "education", "calming", "why_failed")
+    party = visit.party
+    return {
+        **{name: getattr(visit, name) for name in plain},
+        **{name: viewer.text(getattr(visit, name)) for name in words},
+        "id": visit.pk,
+        "case_no": case.case_no,
+        "party": {"id": party.pk, "side": party.side, "name": viewer.name(party.name)},
+        "office": named(visit.office),
+        "by": visit.by.name if visit.by else None,
+        "entered_at": visit.entered_at,
+    }
+
+
+def show_visits(case: Dispute, user: User) -> dict[str, Any]:
+    found, viewer = visits.history(case, user), Viewer(case, user)
+    return {
+        "case_no": case.case_no,
+        "status": case.status,
+        "round": case.round,
+        "planned": [show_visit(row, case, viewer) for row in found["planned"]],
+        "made": [show_visit(row, case, viewer) for row in found["made"]],
+        "lacking": [party.pk for party in visits.parties_without_visit(case)] if case.status in visits.VISITED else [],
+    }
+
+
+# --- what is sent in --------------------------------------------------------------------------------------------------
+
+
+class Heard(Strict):
+    """What one party said, or why it was not reached."""
+
+    party = Whole(min_value=1, max_value=2**53, help_text=_("当事人 id"))
+    reached = YesNo(help_text=_("联系上了吗"))
+    satisfaction = Pick(ReturnVisit.Satisfaction.choices, required=False)
+    mind = Pick(ReturnVisit.Mind.choices, required=False)
+    demands = Text(required=False, allow_blank=True, max_length=2000)
+    education = Text(required=False, allow_blank=True, max_length=200)
+    calming = Text(required=False, allow_blank=True, max_length=200)
+    why_failed = Text(required=False, allow_blank=True, max_length=200)
+    next_on = Day(required=False, help_text=_("没联系上的，再次联系的日期"))
+
+
+class VisitBody(Strict):
+    """One visit; nothing is preselected."""
+
+    visited_on = Day()
+    way = Pick(ReturnVisit.Way.choices)
+    performance = Pick(ReturnVisit.Performance.choices, required=False)
+    parties = Heard(many=True, min_length=1, max_length=30)
+
+    def validate_parties(self, rows: list[dict[str, Any]]) -> dict[int, dict[str, Any]]:
+        return {row.pop("party"): row for row in rows}
+
+
+class WaiveBody(Strict):
+    reason = Text(max_length=200)
+
+
+class VisitQuery(Strict):
+    """The conditions of the list; without `state` the visits still to be made."""
+
+    when = Pick(WHENS, required=False)
+    mine = Pick([("1", _("由本单位回访"))], required=False)
+    village = Text(pattern=r"^[0-9]{12}$", max_length=12, required=False, help_text=_("12 位区划代码"))
+    state = Pick([*ReturnVisit.State.choices[1:], ("all", _("全部状态"))], required=False)
+
+
+# --- views ------------------------------------------------------------------------------------------------------------
+
+
+class Followups(Room):
+    """Return visits of the cases inside the caller's scope."""
+
+    lookup_field = "case_no"
+    lookup_value_regex = "[^/]+"
+    pagination_class = ByDay
+    serializer_class = VisitShown
+    queryset = ReturnVisit.objects.none()
+
+    def case(self, case_no: str) -> Dispute:
+        case = get_object_or_404(Dispute.objects.visible_to(self.request.user).for_page(), case_no=case_no)
+        record_read_once(
+            actor=self.request.user,
+            subject=case.case_no,
+            county=case.case_no[:6],
+            detail={"page": "visit"},
+            request=self.request._request,
+        )
+        return case
+
+    @extend_schema(
+        operation_id="followups_list", summary=_("回访"), parameters=[VisitQuery], responses=VisitShown(many=True)
+    )
+    def list(self, request: Request) -> Response:
+        user: User = request.user  # type: ignore[assignment]
+        self.asked(VisitQuery)
+        rows = (
+            ReturnVisit.objects.visible_to(user)
+            .select_related("dispute", "party", "office", "by")
+            .prefetch_related("dispute__parties")
+        )
+        found = VisitFilter(request.query_params or QueryDict(), rows, request=request)
+        if not found.is_valid():
+            raise ValidationError(found.errors)
+        return self.page(found.qs, lambda row: show_visit(row, row.dispute, Viewer(row.dispute, user)))
+
+    @extend_schema(
+        operation_id="followups_retrieve", summary=_("一件案件的回访"), parameters=[CASE_NO], responses=VisitsOfCase
+    )
+    def retrieve(self, request: Request, case_no: str) -> Response:
+        return Response(show_visits(self.case(case_no), request.user))  # type: ignore[arg-type]
+
+    @extend_schema(
+        operation_id="followups_record",
+        summary=_("登记回访"),
+        parameters=[CASE_NO],
+        request=VisitBody,
+        responses={201: EventShown},
+    )
+    @action(detail=True, methods=["post"])
+    @idempotent
+    def visits(self, request: Request, case_no: str) -> Response:
+        case, user = self.case(case_no), request.user
+        facts = self.checked(VisitBody, request.data)
+        event = visits.record_visit(case=case, by=user, at=timezone.now(), facts=facts, request=request._request)  # type: ignore[arg-type]
+        return Response(show_event(event, Viewer(case, user)), status=201)  # type: ignore[arg-type]
+
+    @extend_schema(
+        operation_id="followups_waive",
+        summary=_("书面免访"),
+        parameters=[CASE_NO, OpenApiParameter("party_id", int, OpenApiParameter.PATH)],
+        request=WaiveBody,
+        responses={201: EventShown},
+    )
+    @action(detail=True, methods=["post"], url_path=r"parties/(?P<party_id>[0-9]{1,15})/waive")
+    @idempotent
+    def waive(self, request: Request, case_no: str, party_id: str) -> Response:
+        case = self.case(case_no)
+        user: User = request.user  # type: ignore[assignment]
+        party = get_object_or_404(case.parties, pk=int(party_id))
+        sent = self.checked(WaiveBody, request.data)
+        event = visits.waive_visit(case=case, party=party, by=user, at=timezone.now(), request=request._request, **sent)
+        return Response(show_event(event, Viewer(case, user)), status=201)
+
+
+class Notices(Room):
+    """What was told to the caller."""
+
+    serializer_class = NoticeShown
+    queryset = Notice.objects.none()
+    lookup_value_regex = "[0-9]{1,15}"
+
+    def own(self) -> QuerySet[Notice]:
+        return Notice.objects.visible_to(self.request.user).select_related("dispute", "event", "reminder")  # type: ignore[arg-type]
+
+    @extend_schema(operation_id="notices_list", summary=_("通知，新的在前"), responses=NoticeShown(many=True))
+    def list(self, request: Request) -> Response:
+        self.asked(Strict)
+        found = self.paginate_queryset(self.own()) or []
+        return self.get_paginated_response(
+            [
+                {
+                    **{name: getattr(row, name) for name in ("kind", "created_at", "read_at", "text")},
+                    "id": row.pk,
+                    "case_no": row.dispute.case_no,
+                }
+                for row in notices.with_words(found, request.user)  # type: ignore[arg-type]
+            ]
+        )
+
+    @extend_schema(operation_id="notices_read_all", summary=_("全部标为已读"), request=None, responses=MarkedRead)
+    @action(detail=False, methods=["post"], url_path="read", pagination_class=None)
+    def read_all(self, request: Request) -> Response:
+        return Response({"marked": notices.mark_read(request.user)})  # type: ignore[arg-type]
+
+    @extend_schema(
+        operation_id="notices_read",
+        summary=_("标为已读"),
+        parameters=[OpenApiParameter("id", int, OpenApiParameter.PATH)],
+        request=None,
+        responses=MarkedRead,
+    )
+    @action(detail=True, methods=["post"])
+    def read(self, request: Request, pk: str) -> Response:
+        row = get_object_or_404(self.own(), pk=int(pk))
+        return Response({"marked": notices.mark_read(request.user, row.pk)})  # type: ignore[arg-type]
+
+
+routes = [("followups", Followups, "followup"), ("notices", Notices, "notice")]

@@ -1,0 +1,16 @@
+from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
+
+
+class FollowupsConfig(AppConfig):
+    name = "followups"
+
+    def ready(self) -> None:
+        from disputes import drafts, moves, panels
+        from followups import panel, visits
+        from followups.reactions import react
+
+        moves.after(react)
+        moves.guard("close", visits.why_visits_missing)
+        panels.add(_("回访"), panel.visits_section, key="visits")
+        drafts.KINDS["visit"] = visits.draft_url

@@ -1,0 +1,285 @@
+"""After settlement: return visits to each party, and the reminders that cannot be lost."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable
+
+from django.db import models, transaction
+from django.db.models import F, Q
+from django.utils.translation import gettext_lazy as _
+
+from audit.locks import skip_locked
+from disputes.models import Dispute, Event, Party
+from villages.models import Office, User
+
+
+class ReturnVisitQuerySet(models.QuerySet["ReturnVisit"]):
+    def visible_to(self, user: User) -> ReturnVisitQuerySet:
+        """Visits of the cases that `user` may read: the scope rule of the case."""
+        condition = user.scope.q("dispute__")
+        return self.none() if condition is None else self.filter(condition)
+
+    def planned(self) -> ReturnVisitQuerySet:
+        return self.filter(state=ReturnVisit.State.PLANNED)
+
+    def for_offices_of(self, user: User) -> ReturnVisitQuerySet:
+        """Visits that the desks of `user` must make."""
+        return self.filter(office_id__in=sorted(user.scope.desks))
+
+
+class ReturnVisit(models.Model):
+    """One visit to one party of one round: planned by a reaction, then done, failed, cancelled or waived.
+
+    Nothing is preselected: satisfaction and state of mind are empty until somebody writes what was heard.
+    """
+
+    class State(models.TextChoices):
+        PLANNED = "planned", _("待回访")
+        DONE = "done", _("已回访")
+        FAILED = "failed", _("没联系上")
+        CANCELLED = "cancelled", _("已取消")
+        WAIVED = "waived", _("已书面免访")
+
+    class Reason(models.TextChoices):
+        FIRST = "first", _("首次回访")
+        PERFORMANCE = "performance", _("履行日回访")
+        RETRY = "retry", _("再次联系")
+        EXTRA = "extra", _("主动回访")  # made without having been planned
+
+    class Way(models.TextChoices):
+        HOME = "home", _("入户")
+        PHONE = "phone", _("电话")
+        OFFICE = "office", _("来访")
+
+    class Satisfaction(models.TextChoices):
+        YES = "yes", _("满意")
+        MOSTLY = "mostly", _("基本满意")
+        NO = "no", _("不满意")
+        NOT_STATED = "not_stated", _("未表态")
+        REFUSED = "refused", _("拒访")
+
+    class Mind(models.TextChoices):
+        CALM = "calm", _("平稳")
+        UPSET = "upset", _("有情绪")
+        RELAPSE = "relapse", _("有反弹苗头")
+
+    class Performance(models.TextChoices):
+        """domain.md 4.6."""
+
+        ON_THE_SPOT = "1", _("当场履行")
+        DONE = "2", _("已履行完毕")
+        PARTLY = "3", _("部分履行")
+        NOT_DUE = "4", _("未到期")
+        OVERDUE = "5", _("逾期未履行")
+        RETRACTED = "6", _("反悔/起诉")
+
+    dispute = models.ForeignKey(Dispute, models.CASCADE, related_name="visits", db_index=False)
+    round = models.PositiveSmallIntegerField()
+    party = models.ForeignKey(Party, models.PROTECT, related_name="visits")
+    reason = models.CharField(_("回访事由"), max_length=12, choices=Reason.choices)
+    due_on = models.DateField(_("应回访日期"))
+    office = models.ForeignKey(Office, models.PROTECT, related_name="+", db_index=False)  # who makes the visit
+    state = models.CharField(_("状态"), max_length=10, choices=State.choices, default=State.PLANNED)
+
+    visited_on = models.DateField(_("回访日期"), null=True, blank=True)
+    way = models.CharField(_("回访方式"), max_length=8, choices=Way.choices, blank=True)
+    satisfaction = models.CharField(_("对处理结果是否满意"), max_length=10, choices=Satisfaction.choices, blank=True)
+    mind = models.CharField(_("思想动态"), max_length=8, choices=Mind.choices, blank=True)
+    demands = models.TextField(_("诉求和原话"), max_length=2000, blank=True)
+    performance = models.CharField(_("协议履行情况"), max_length=1, choices=Performance.choices, blank=True)
+    education = models.CharField(_("法治宣传内容"), max_length=200, blank=True)
+    calming = models.CharField(_("情绪疏导"), max_length=200, blank=True)
+    why_failed = models.CharField(_("没联系上的原因"), max_length=200, blank=True)  # also the waiver's reason
+    by = models.ForeignKey(User, models.PROTECT, null=True, blank=True, related_name="+")
+    entered_at = models.DateTimeField(null=True, blank=True)  # time of visit and time of entry are kept apart
+
+    objects = ReturnVisitQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["due_on", "pk"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["dispute", "round", "party", "reason", "due_on"],
+                condition=Q(state="planned"),
+                name="a_visit_is_planned_once",
+            ),
+            models.CheckConstraint(
+                condition=~Q(state="done") | (Q(visited_on__isnull=False) & Q(by__isnull=False)),
+                name="a_visit_that_was_made_says_when_and_by_whom",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["office", "state", "due_on"], name="visits_to_make_by_office"),
+            models.Index(fields=["dispute", "round"], name="visits_of_a_round"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.dispute_id} {self.party_id} {self.reason} {self.due_on}"
+
+
+class Handled(models.Model):
+    """The reactions to this event have run; inserted with the rows they made, so that running twice is harmless."""
+
+    event = models.OneToOneField(Event, models.CASCADE, primary_key=True, related_name="handled")
+
+    def __str__(self) -> str:
+        return str(self.event_id)
+
+
+class ReminderQuerySet(models.QuerySet["Reminder"]):
+    def due(self, now: dt.datetime) -> ReminderQuerySet:
+        """Pending rows whose time has come, whoever may hold them."""
+        return self.filter(state=Reminder.State.PENDING, due_at__lte=now)
+
+    def plan(self, rows: Iterable[Reminder]) -> None:
+        """Insert what is not there yet; pumps that plan the same rows at once leave each of them once."""
+        self.bulk_create(list(rows), batch_size=500, ignore_conflicts=True)  # type: ignore[arg-type]
+
+    def claim(self, *, now: dt.datetime, lease: dt.timedelta, limit: int) -> list[Reminder]:
+        """Up to `limit` due rows that nobody holds, held by the caller until the lease runs out.
+
+        Each claim raises the attempt number: whoever held the row before can no longer finish it. On PostgreSQL
+        pumps step over each other's rows; on SQLite the IMMEDIATE transaction lets one claim at a time.
+        """
+        with transaction.atomic():
+            free = self.due(now).filter(Q(leased_until=None) | Q(leased_until__lt=now)).order_by("due_at", "pk")
+            rows = list(skip_locked(free)[:limit])
+            self.filter(pk__in=[row.pk for row in rows], state=Reminder.State.PENDING).update(
+                attempt=F("attempt") + 1, leased_until=now + lease
+            )
+        for row in rows:
+            row.attempt += 1
+        return rows
+
+
+class Reminder(models.Model):
+    """The outbox: one row per case, kind, slot, person and channel; claimed, leased, sent, finished by the pump."""
+
+    class Kind(models.TextChoices):
+        """What the person is told; each is a fact about a day, so that a late one is still true."""
+
+        DUE = "due", _("案件今天到期")
+        OVERDUE = "overdue", _("案件已逾期")
+        VISIT_SOON = "visit_soon", _("回访将到期")
+        VISIT_DUE = "visit_due", _("回访今天到期")
+        VISIT_OVERDUE = "visit_overdue", _("回访已逾期")
+
+    class State(models.TextChoices):
+        PENDING = "pending", _("待发")
+        SENT = "sent", _("已发")
+        CANCELLED = "cancelled", _("不再需要")
+        FAILED = "failed", _("失败")
+
+    class Channel(models.TextChoices):
+        APP = "app", _("站内")
+
+    dispute = models.ForeignKey(Dispute, models.CASCADE, related_name="reminders", db_index=False)
+    kind = models.CharField(max_length=20, choices=Kind.choices)
+    slot = models.CharField(max_length=40)  # the day it warns of and the office that must act: 2026-03-05/12
+    recipient = models.ForeignKey(User, models.CASCADE, related_name="+", db_index=False)
+    channel = models.CharField(max_length=8, choices=Channel.choices, default=Channel.APP)
+    due_at = models.DateTimeField()
+    state = models.CharField(max_length=10, choices=State.choices, default=State.PENDING)
+    attempt = models.PositiveIntegerField(default=0)  # the fence: only the holder of this number may finish
+    leased_until = models.DateTimeField(null=True, blank=True)
+    sent_at = models.DateTimeField(null=True, blank=True)
+    error = models.CharField(max_length=200, blank=True)
+
+    objects = ReminderQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["dispute", "kind", "slot", "recipient", "channel"], name="a_reminder_exists_once"
+            )
+        ]
+        indexes = [
+            models.Index(fields=["due_at", "id"], condition=Q(state="pending"), name="reminders_due"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.dispute_id} {self.kind} {self.slot}"
+
+    @property
+    def day(self) -> dt.date:
+        """The day it warns of."""
+        return dt.date.fromisoformat(self.slot[:10])
+
+    def is_needed(self, today: dt.date) -> bool:
+        """Whether what it says still holds: the case may have been settled, extended or visited meanwhile."""
+        office_id = int(self.slot.partition("/")[2])
+        if self.kind in (self.Kind.DUE, self.Kind.OVERDUE):
+            return Dispute.objects.open().filter(pk=self.dispute_id, due_on=self.day, desk=office_id).exists()
+        return ReturnVisit.objects.planned().filter(dispute=self.dispute_id, due_on=self.day, office=office_id).exists()
+
+    def finish(self, *, at: dt.datetime, state: str, error: str = "", again_at: dt.datetime | None = None) -> bool:
+        """Close this attempt, or give the row back until `again_at`; False when another pump took it over."""
+        held = Reminder.objects.filter(pk=self.pk, attempt=self.attempt, state=self.State.PENDING)
+        sent_at = at if state == self.State.SENT else None
+        return held.update(state=state, sent_at=sent_at, leased_until=again_at, error=error[:200]) == 1
+
+    def deliver(self, at: dt.datetime) -> bool:
+        """Send to the person's 通知 and finish, in one transaction: exactly once, whatever dies in between."""
+        with transaction.atomic():
+            if not self.finish(at=at, state=self.State.SENT):
+                return False
+            Notice.objects.create(
+                user_id=self.recipient_id, dispute_id=self.dispute_id, kind=self.kind, reminder=self, created_at=at
+            )
+        return True
+
+
+class NoticeQuerySet(models.QuerySet["Notice"]):
+    def visible_to(self, user: User) -> NoticeQuerySet:
+        """This person's notices, of cases that they may still read: a posting that ended takes its notices along."""
+        condition = user.scope.q("dispute__")
+        return self.none() if condition is None else self.filter(condition, user=user)
+
+    def unread(self) -> NoticeQuerySet:
+        return self.filter(read_at=None)
+
+    def mark_read(self, at: dt.datetime) -> int:
+        """How many became read."""
+        return self.unread().update(read_at=at)
+
+
+class Notice(models.Model):
+    """One line in somebody's 通知. Text is built per viewer when shown, so that no name leaks through it."""
+
+    user = models.ForeignKey(User, models.CASCADE, related_name="notices", db_index=False)
+    dispute = models.ForeignKey(Dispute, models.CASCADE, related_name="notices", db_index=False)
+    kind = models.CharField(max_length=20)
+    event = models.ForeignKey(Event, models.CASCADE, null=True, related_name="+", db_index=False)
+    reminder = models.OneToOneField(Reminder, models.CASCADE, null=True, related_name="notice")
+    created_at = models.DateTimeField()
+    read_at = models.DateTimeField(null=True, blank=True)
+
+    objects = NoticeQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-pk"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["event", "user", "kind"],
+                condition=Q(event__isnull=False),
+                name="one_notice_per_event_and_person",
+            )
+        ]
+        indexes = [
+            models.Index(fields=["user", "-id"], name="notices_newest_first"),
+            models.Index(fields=["user"], condition=Q(read_at=None), name="notices_unread"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.dispute_id} {self.kind}"
+
+
+class Heartbeat(models.Model):
+    """When the pump last went round; older than three minutes shows a banner and fails /healthz/reminders/."""
+
+    name = models.CharField(max_length=20, primary_key=True)
+    at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return self.name

@@ -1,0 +1,78 @@
+"""The words of a notice, built per viewer when shown: a name that the viewer may not read never stands in one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from django.db.models import BooleanField, ExpressionWrapper, Q
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from disputes.codes import names as code_names
+from disputes.codes import type_name
+from followups.models import Notice, NoticeQuerySet, Reminder
+from villages.models import User
+
+KIND = Reminder.Kind
+TEXTS: Mapping[str, object] = {
+    "take_up": _("已受理：%(title)s"),
+    "escalate": _("收到上报：%(title)s"),
+    "return": _("被退回：%(title)s"),
+    "hand_down": _("收到下派：%(title)s"),
+    "reopen": _("反弹重启：%(title)s"),
+    "assign": _("指派给你：%(title)s"),
+    "may_escalate": _("可能激化：%(title)s"),
+    "relapse": _("回访发现反弹苗头：%(title)s"),
+    KIND.DUE: _("%(day)s 到期：%(title)s"),
+    KIND.OVERDUE: _("已逾期，期限是 %(day)s：%(title)s"),
+    KIND.VISIT_SOON: _("回访将到期，%(day)s 前：%(title)s"),
+    KIND.VISIT_DUE: _("%(day)s 要回访：%(title)s"),
+    KIND.VISIT_OVERDUE: _("回访已逾期，应在 %(day)s 前：%(title)s"),
+}
+BY_THE_CLOCK = _("到期自动上报：%(title)s")
+#: Notices whose work is done on the page of the visit.
+OF_VISITS = frozenset({"relapse", KIND.VISIT_SOON, KIND.VISIT_DUE, KIND.VISIT_OVERDUE})
+
+
+def of(user: User) -> NoticeQuerySet:
+    """This person's notices, unread first, then newest first."""
+    read = ExpressionWrapper(Q(read_at__isnull=False), BooleanField())
+    rows = Notice.objects.visible_to(user).select_related("dispute", "event", "reminder")
+    return rows.annotate(is_read=read).order_by("is_read", "-pk")
+
+
+def with_words(notices: Iterable[Notice], viewer: User) -> list[Notice]:
+    """The notices with `text` and `url` as this viewer may read them; one query for all."""
+    names = code_names()
+    out = []
+    for notice in notices:
+        case = notice.dispute
+        words = {"title": case.title_for(viewer, type_name(names, case.type_l1, case.type_l2))}
+        template = TEXTS[notice.kind]
+        if notice.kind == "escalate" and notice.event and notice.event.by_id is None:
+            template = BY_THE_CLOCK
+        if notice.reminder:
+            words["day"] = notice.reminder.day.isoformat()
+        notice.text = str(template) % words  # type: ignore[attr-defined]
+        where = "followups" if notice.kind in OF_VISITS else "disputes"
+        notice.url = f"/{where}/{case.case_no}/"  # type: ignore[attr-defined]
+        out.append(notice)
+    return out
+
+
+def recent_notices(user: User, limit: int = 6) -> list[Notice]:
+    """The newest notices with their words, for the home page."""
+    rows = Notice.objects.visible_to(user).select_related("dispute", "event", "reminder")
+    found = list(rows.order_by("-pk")[:limit])
+    return with_words(found, user) if found else []
+
+
+def unread_count(user: User) -> int:
+    """Unread notices; more than 99 are all the same to the badge."""
+    return Notice.objects.visible_to(user).unread()[:100].count()
+
+
+def mark_read(user: User, pk: int | None = None) -> int:
+    """Mark one notice of this person (or all) as read; how many became so."""
+    rows = Notice.objects.visible_to(user)
+    return (rows if pk is None else rows.filter(pk=pk)).mark_read(timezone.now())

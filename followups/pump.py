@@ -1,0 +1,221 @@
+"""The guarantee behind everything that must not be lost: one round of idempotent sweeps over the database.
+
+Celery beat, the command `pump` and five of them at once all call `pump_once`: every sweep looks at state, never at
+"it is nine o'clock", so a missed, late or doubled round leaves the same rows.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+from collections.abc import Callable, Iterable, Iterator
+
+from django.conf import settings
+from django.db import connection
+from django.db.models import CharField, Exists, Max, OuterRef, Q, QuerySet, Value
+from django.db.models.functions import Cast, Concat
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from audit import idempotency
+from disputes.models import Dispute, Event, MoveRefused, rules_on
+from followups.models import Heartbeat, Reminder, ReturnVisit
+from followups.reactions import people_at, react, reacting_kinds
+from villages.models import Draft
+
+log = logging.getLogger("followups.pump")
+
+BATCH = 50
+TRIES = 5
+DRAFTS_KEPT = dt.timedelta(days=30)
+
+
+def database_now() -> dt.datetime:
+    """The database's clock: workers whose clocks disagree still agree on what is due and whose lease ran out."""
+    if connection.vendor == "sqlite":
+        return timezone.now()  # the database lives in this process
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT clock_timestamp()")
+        return cursor.fetchone()[0]
+
+
+def pump_once(now: dt.datetime | None = None) -> dict[str, int]:
+    """One round of every sweep; how much each did. `now` stands in for the database's clock.
+
+    A sweep that fails does not keep the others from running, but then there is no heartbeat: the banner and
+    /healthz/reminders/ tell.
+    """
+
+    def moment() -> dt.datetime:
+        return now or database_now()
+
+    sweeps: dict[str, Callable[[Callable[[], dt.datetime]], int]] = {
+        "reacted": sweep_events,
+        "escalated": sweep_clock,
+        "reclocked": sweep_provisional,
+        "planned": plan_reminders,
+        "sent": send_due,
+        "purged": purge,
+    }
+    done, failed = {}, None
+    for name, sweep in sweeps.items():
+        try:
+            done[name] = sweep(moment)
+        except Exception as error:
+            log.exception("The sweep %r failed.", name)
+            failed = error
+    if failed:
+        raise failed
+    Heartbeat.objects.update_or_create(name="pump", defaults={"at": moment()})
+    if any(done.values()):
+        log.info("Pump: %s", ", ".join(f"{name} {count}" for name, count in done.items() if count))
+    return done
+
+
+# --- events and clocks -----------------------------------------------------------------------------------------------
+def sweep_events(moment: Callable[[], dt.datetime]) -> int:
+    """React to the events whose server died, or whose reaction failed, right after the commit."""
+    count = 0
+    missed = Event.objects.filter(handled=None, kind__in=reacting_kinds())
+    for pk in list(missed.order_by("pk").values_list("pk", flat=True)):
+        try:
+            count += react(pk)
+        except Exception:
+            log.exception("The reactions to event %s failed; the next round tries again.", pk)
+    return count
+
+
+def sweep_clock(moment: Callable[[], dt.datetime]) -> int:
+    """Pass up the cases whose grace after the due day is over; the day itself still belongs to the desk."""
+    at = moment()
+    today = timezone.localdate(at)
+    # past its own limit no case changes hands any more; asking again every tick would only hold the writer lock
+    in_time = Q(case_due_on=None) | Q(case_due_on__gte=today)
+    late = list(Dispute.objects.open().filter(in_time, escalate_on__lt=today).order_by("escalate_on", "pk"))
+    if not late:
+        return 0
+    rules = rules_on(today)
+    reason = _("到期后 %(n)s 个工作日仍未办结，系统自动上报") % {"n": rules.policy["escalate_after_days"]}
+    count = 0
+    for case in late:
+        try:
+            case.perform("escalate", by=None, at=at, rules=rules, version=case.version, reason=reason)
+            count += 1
+        except MoveRefused as refused:
+            # somebody was faster, or no office serves the village above: reminders go on
+            log.debug("%s is not escalated: %s", case.case_no, refused.sentence)
+        except Exception:
+            log.exception("Escalating %s failed; the next round tries again.", case.case_no)
+    return count
+
+
+def sweep_provisional(moment: Callable[[], dt.datetime]) -> int:
+    """Compute provisional due dates anew once the holiday table of their year has come."""
+    provisional = Dispute.objects.open().filter(due_provisional=True)
+    last = provisional.aggregate(last=Max("due_on"))["last"]
+    if last is None:
+        return 0
+    rules = rules_on(timezone.localdate(moment()))
+    if not rules.calendar.years:
+        return 0
+    return provisional.filter(due_on__year__lte=max(rules.calendar.years)).reclock(rules)
+
+
+# --- reminders -------------------------------------------------------------------------------------------------------
+def plan_reminders(moment: Callable[[], dt.datetime]) -> int:
+    """A row for every person at the desk of whatever is due, overdue or near, and has none yet; how many cases."""
+    at = moment()
+    today = timezone.localdate(at)
+    ahead = today + dt.timedelta(days=rules_on(today).policy["visit_remind_days"])
+    kind = Reminder.Kind
+    # A due day that was slept through gives the overdue row instead: what is told is always what is true now.
+    cases = Dispute.objects.open().order_by().filter(due_on__lte=today)
+    visits = ReturnVisit.objects.planned().order_by()
+    sweeps = [
+        (kind.DUE, _lacking(kind.DUE, cases.filter(due_on=today), "pk", "desk_id")),
+        (kind.OVERDUE, _lacking(kind.OVERDUE, cases.filter(due_on__lt=today), "pk", "desk_id")),
+        (
+            kind.VISIT_SOON,
+            _lacking(kind.VISIT_SOON, visits.filter(due_on__gt=today, due_on__lte=ahead), "dispute_id", "office_id"),
+        ),
+        (kind.VISIT_DUE, _lacking(kind.VISIT_DUE, visits.filter(due_on=today), "dispute_id", "office_id")),
+        (kind.VISIT_OVERDUE, _lacking(kind.VISIT_OVERDUE, visits.filter(due_on__lt=today), "dispute_id", "office_id")),
+    ]
+    desks: dict[int, list[int]] = {}
+    count = 0
+    for what, rows in sweeps:
+        for chunk in _chunks(rows, 200):
+            Reminder.objects.plan(
+                Reminder(dispute_id=case, kind=what, slot=f"{day:%Y-%m-%d}/{office}", recipient_id=person, due_at=at)
+                for case, day, office in chunk
+                for person in desks.setdefault(office, people_at(office))
+            )
+            count += len(chunk)
+    return count
+
+
+def _lacking(kind: str, rows: QuerySet, case: str, office: str) -> list[tuple[int, dt.date, int]]:
+    """Case, day and office of those rows for whose slot no reminder stands yet."""
+    slot = Concat(Cast(OuterRef("due_on"), CharField()), Value("/"), Cast(OuterRef(office), CharField()))
+    written = Reminder.objects.filter(dispute=OuterRef(case), kind=kind, slot=slot)
+    return list(rows.filter(~Exists(written)).values_list(case, "due_on", office).distinct())
+
+
+def _chunks(rows: list[tuple[int, dt.date, int]], size: int) -> Iterator[list[tuple[int, dt.date, int]]]:
+    for start in range(0, len(rows), size):
+        yield rows[start : start + size]
+
+
+def send_due(moment: Callable[[], dt.datetime]) -> int:
+    """Claim → lease → send → finish, in batches until nothing is due. A row that fails does not stop the others."""
+    lease = dt.timedelta(seconds=settings.PUMP_LEASE_SECONDS)
+    sent = 0
+    while rows := Reminder.objects.claim(now=moment(), lease=lease, limit=BATCH):
+        sent += send(rows, moment)
+    return sent
+
+
+def send(rows: Iterable[Reminder], moment: Callable[[], dt.datetime]) -> int:
+    """Send claimed rows; how many arrived."""
+    sent = 0
+    for row in rows:
+        at = moment()
+        try:
+            if row.is_needed(timezone.localdate(at)):
+                sent += row.deliver(at)
+            else:
+                row.finish(at=at, state=Reminder.State.CANCELLED)
+        except Exception as error:
+            log.exception("Reminder %s failed at attempt %s.", row.pk, row.attempt)
+            last = row.attempt >= TRIES
+            row.finish(
+                at=at,
+                state=Reminder.State.FAILED if last else Reminder.State.PENDING,
+                error=type(error).__name__,
+                again_at=None if last else at + dt.timedelta(seconds=settings.PUMP_LEASE_SECONDS),
+            )
+    return sent
+
+
+def purge(moment: Callable[[], dt.datetime]) -> int:
+    """Remove stored answers and drafts whose time is over."""
+    at = moment()
+    return idempotency.purge(at=at) + Draft.objects.filter(updated_at__lt=at - DRAFTS_KEPT).delete()[0]
+
+
+# --- is it alive -----------------------------------------------------------------------------------------------------
+def health(now: dt.datetime | None = None) -> dict[str, bool | int | None]:
+    """Whether reminders flow: seconds since the last full round, and whether a row waits longer than it may."""
+    now = now or database_now()
+    patience = dt.timedelta(seconds=settings.PUMP_STALE_SECONDS)
+    # one query: the banner asks on every page
+    waiting = Exists(Reminder.objects.due(now - patience))
+    row = Heartbeat.objects.filter(name="pump").annotate(waiting=waiting).values_list("at", "waiting").first()
+    age = int((now - row[0]).total_seconds()) if row else None
+    behind = bool(row and row[1])
+    return {"ok": age is not None and age <= patience.total_seconds() and not behind, "age": age, "behind": behind}
+
+
+def pump_is_stale() -> bool:
+    """Whether the banner must say that reminders have stopped."""
+    return not health(timezone.now())["ok"]

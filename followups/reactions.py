@@ -1,0 +1,159 @@
+"""THE SECOND SCREEN: what follows from each event.
+
+A reaction only inserts or cancels rows of this room; it never talks to the network. It may run late (a server that
+died between commit and reaction is caught up by the pump), so it goes by the event, not by the case of today.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Iterable, Mapping
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from audit.locks import locked
+from disputes.models import Dispute, Event, Obligation
+from followups.models import Handled, Notice, ReturnVisit
+from villages.models import DESK_ROLES, Coverage, Office, Posting, in_force
+from villages.policy import policy_on
+from villages.workdays import load_calendar
+
+Reaction = Callable[[Event], None]
+
+
+def people_at(*offices: int) -> list[int]:
+    """Who works at these desks (or, for a police station, there) today: the lead first, then the deputy."""
+    rank: dict[str, int] = {Posting.Mark.LEAD: 0, Posting.Mark.DEPUTY: 1}
+    rows = Posting.objects.filter(in_force(), office__in=offices, role__in=DESK_ROLES, user__is_active=True)
+    ordered = sorted(rows.values_list("mark", "pk", "user_id"), key=lambda row: (rank.get(row[0], 2), row[1]))
+    return list(dict.fromkeys(user for _mark, _pk, user in ordered))
+
+
+def tell(event: Event, people: Iterable[int], kind: str) -> None:
+    """One line in the 通知 of each of them, except of the one who did it."""
+    rows = (
+        Notice(user_id=user, dispute_id=event.dispute_id, kind=kind, event=event, created_at=event.at)
+        for user in people
+        if user != event.by_id
+    )
+    Notice.objects.bulk_create(rows, ignore_conflicts=True)
+
+
+def tell_the_desk(event: Event) -> None:
+    """The desk whose turn it was after the event: by now the case may be elsewhere."""
+    tell(event, people_at(event.desk_id), event.kind)
+
+
+def tell_the_person(event: Event) -> None:
+    tell(event, [event.facts["handler"]], event.kind)
+
+
+def warn_the_police(event: Event) -> None:
+    """可能激化 or a red grade: the police room and station that serve the village learn of it at once."""
+    if not (event.facts.get("may_escalate") or event.facts.get("level") == Dispute.Danger.RED):
+        return
+    serving = Coverage.objects.filter(
+        in_force(),
+        in_force(prefix="office__"),
+        office__kind__in=[Office.Kind.ROOM, Office.Kind.STATION],
+        area__in=[event.dispute.village_id, event.dispute.township_id],
+    )
+    tell(event, people_at(*serving.values_list("office_id", flat=True)), "may_escalate")
+
+
+def plan_visits(event: Event) -> None:
+    """One visit to each principal party, and one more at each later performance date of the agreement."""
+    case = event.dispute
+    if case.events.filter(kind="reopen", pk__gt=event.pk).exists():
+        return  # ran late: the round that this settlement ended is history
+    settled_on = timezone.localdate(event.at)
+    first = settled_on + dt.timedelta(days=policy_on(settled_on)["first_visit_days"])
+    first = load_calendar(first).next_workday(first)
+    due = Obligation.objects.filter(agreement__dispute=case, agreement__round=event.round, due_on__gt=first)
+    days = sorted(set(due.values_list("due_on", flat=True)))
+    village_police = Coverage.objects.desk_for(case.village, 2) if event.tier_to > 1 else None
+    reason = ReturnVisit.Reason
+    ReturnVisit.objects.bulk_create(
+        ReturnVisit(
+            dispute=case,
+            round=event.round,
+            party=party,
+            reason=why,
+            due_on=day,
+            office_id=village_police.pk if village_police else event.desk_id,
+        )
+        for why, day in [(reason.FIRST, first), *((reason.PERFORMANCE, day) for day in days)]
+        for party in case.principal_parties()
+    )
+
+
+def cancel_earlier_visits(event: Event) -> None:
+    """Only those of the rounds before: a visit of the round that this reopening began stays."""
+    ReturnVisit.objects.planned().filter(dispute=event.dispute_id, round__lt=event.round).update(
+        state=ReturnVisit.State.CANCELLED
+    )
+
+
+def tell_of_a_relapse(event: Event) -> None:
+    if event.facts.get("relapse"):
+        tell(event, people_at(event.desk_id), "relapse")
+
+
+# fmt: off
+REACTIONS: Mapping[str, list[Reaction]] = {
+    "register":   [],
+    "take_up":    [tell_the_desk],
+    "settle":     [plan_visits],
+    "escalate":   [tell_the_desk, warn_the_police],
+    "return":     [tell_the_desk],
+    "hand_down":  [tell_the_desk],
+    "refer":      [],
+    "end":        [],
+    "withdraw":   [],
+    "reopen":     [cancel_earlier_visits, tell_the_desk],
+    "close":      [],
+    "pause":      [],
+    "resume":     [],
+    "extend":     [],
+    "merge":      [],
+    "unmerge":    [],
+    "split":      [],
+    "void":       [],
+    "assign":     [tell_the_person],
+    "note":       [],
+    "edit":       [],
+    "grade":      [warn_the_police],
+    "consent":    [],
+    "attach":     [],
+    "void_asked": [],
+    "visit":      [tell_of_a_relapse],
+    "waive":      [],
+}
+# fmt: on
+
+
+def reacting_kinds() -> list[str]:
+    """The kinds of events that anything follows from; the others leave no Handled row and are never swept."""
+    return [kind for kind, functions in REACTIONS.items() if functions]
+
+
+def react(event_id: int) -> bool:
+    """Run the reactions of one event; False when they had run before. Rows and Handled come together or not at all."""
+    kind = Event.objects.values_list("kind", flat=True).get(pk=event_id)
+    if not REACTIONS[kind]:
+        return False
+    event = Event.objects.select_related("dispute__village__parent").get(pk=event_id)
+    try:
+        with transaction.atomic():
+            # First: the second of two at once waits here, then fails, and has written nothing.
+            Handled.objects.create(event=event)
+            # A late settlement and a reopening must not miss each other's rows.
+            locked(Dispute.objects.filter(pk=event.dispute_id)).get()
+            for reaction in REACTIONS[kind]:
+                reaction(event)
+    except IntegrityError:
+        if Handled.objects.filter(event=event).exists():
+            return False
+        raise
+    return True
