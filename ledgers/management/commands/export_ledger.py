@@ -1,0 +1,50 @@
+"""export_ledger: the month's ledger as a file, with the scope and masking of the person it is made for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils.translation import gettext as _
+
+from ledgers.export import export
+from ledgers.files import WRITERS, whole_or_nothing
+from ledgers.filters import LedgerFilter
+from ledgers.month import LEDGER_ROLES, BadMonth, Ledger, Month
+from villages.models import User
+
+
+class Command(BaseCommand):
+    help = "Export one month's ledger as xlsx or CSV, as USER sees it. Logged like an export on the page."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--as", dest="user", required=True, metavar="USER")
+        parser.add_argument("--month", required=True, metavar="YYYY-MM")
+        parser.add_argument("--office", metavar="CODE", help="only cases that this office handles")
+        parser.add_argument("--output", required=True, type=Path, metavar="FILE", help=".xlsx or .csv")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        output: Path = options["output"]
+        kind = output.suffix.lower().removeprefix(".")
+        if kind not in WRITERS:
+            raise CommandError(_("只有 xlsx 和 csv 两种格式，文件名以 .xlsx 或 .csv 结尾"))
+        user = User.objects.filter(username=options["user"], is_active=True).first()
+        if user is None:
+            raise CommandError(_("没有启用的账号 %(name)s") % {"name": options["user"]})
+        if not user.scope.has(*LEDGER_ROLES):
+            raise CommandError(_("%(name)s 的岗位不看工作台账") % {"name": options["user"]})
+        try:
+            month = Month.parse(options["month"])
+        except BadMonth as bad:
+            raise CommandError(str(bad)) from None
+        chosen = LedgerFilter({"office": options["office"] or ""}, user=user, month=month)
+        if not chosen.form.is_valid():
+            raise CommandError(_("%(name)s 的范围里没有单位 %(code)s") % {"name": user, "code": options["office"]})
+        ledger = Ledger(user, month, narrow=chosen.filter_queryset)
+        try:
+            with whole_or_nothing(output) as path:
+                count = export(ledger, kind, path, filters=chosen.chosen())
+        except OSError as error:
+            raise CommandError(_("写不了 %(file)s：%(why)s") % {"file": output, "why": error.strerror}) from None
+        self.stdout.write(_("%(month)s 台账 %(n)s 件，已写入 %(file)s") % {"month": month, "n": count, "file": output})

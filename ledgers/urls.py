@@ -1,0 +1,8 @@
+from django.urls import URLPattern, URLResolver, path
+
+from ledgers import views
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("ledger/", views.page, name="ledger"),
+    path("ledger/export/", views.download, name="ledger-export"),
+]

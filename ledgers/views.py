@@ -1,0 +1,140 @@
+"""/ledger/: the month on the screen as on paper, its print and its export. All three ask `ledgers.month.Ledger`."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from django.core.exceptions import PermissionDenied
+from django.core.paginator import Paginator
+from django.http import FileResponse, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+from django.utils.http import urlencode
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_safe
+
+from audit.models import Action
+from ledgers.columns import COLUMNS, cells
+from ledgers.export import export, file_name, record_output
+from ledgers.files import CONTENT_TYPES
+from ledgers.filters import LedgerFilter, areas_of
+from ledgers.month import LEDGER_ROLES, BadMonth, Ledger, Month
+from villages.models import Area, User
+
+PAGE = 50
+#: More rows than this are printed from the file.
+PRINT_LIMIT = 1000
+
+
+class Asked:
+    """What a request asks for: month, conditions and the ledger; or the sentence that says what is wrong with it."""
+
+    def __init__(self, request: HttpRequest) -> None:
+        user: User = request.user  # type: ignore[assignment]
+        if not user.scope.has(*LEDGER_ROLES):
+            raise PermissionDenied(_("你的岗位不看工作台账。需要的联系责任单位或督导"))
+        self.sentence = ""
+        self.month = Month.of(timezone.now())
+        try:
+            if "month" in request.GET:
+                self.month = Month.parse(request.GET["month"].strip())
+        except BadMonth as bad:
+            self.sentence = str(bad)
+        self.filter = LedgerFilter(request.GET, user=user, month=self.month)
+        self.form = self.filter.form
+        if not self.sentence and not self.form.is_valid():
+            wrong = "、".join(str(self.form.fields[name].label) for name in self.form.errors)
+            self.sentence = _("%(what)s不在可选的范围里，重新选一项") % {"what": wrong}
+        self.ledger = None if self.sentence else Ledger(user, self.month, narrow=self.filter.filter_queryset)
+
+    def query(self, **changes: Any) -> str:
+        """This ledger's address with some parameters changed; None removes one."""
+        asked = {"month": str(self.month), **self.filter.chosen()} | changes
+        return "?" + urlencode({name: value for name, value in asked.items() if value is not None})
+
+
+@require_safe
+def page(request: HttpRequest) -> HttpResponse:
+    """The month's table with its sums; with print=1 every row, for the printer."""
+    asked = Asked(request)
+    if asked.ledger is None:
+        return _refusal(request, asked)
+    ledger = asked.ledger
+    paper = request.GET.get("print") == "1"
+    if paper and ledger.count > PRINT_LIMIT:
+        asked.sentence = _("这个月有 %(n)s 件，超过一次能打印的 %(most)s 件。先加条件，或者导出 Excel 再打印") % {
+            "n": ledger.count,
+            "most": PRINT_LIMIT,
+        }
+        return _refusal(request, asked)
+    paginator = Paginator(ledger.ids(), PRINT_LIMIT if paper else PAGE)
+    paginator.count = ledger.count  # the sums counted it already
+    shown = paginator.get_page(request.GET.get("page"))
+    rows = ledger.rows(shown.object_list, first=shown.start_index() or 1)
+    context = {
+        "asked": asked,
+        "form": asked.form,
+        "month": ledger.month,
+        "months": [ledger.month.shifted(-1), ledger.month.shifted(1)],
+        "counts": ledger.counts,
+        "offenders": [] if ledger.counts.holds else ledger.offenders(),
+        "voided": ledger.voided(),
+        "columns": COLUMNS,
+        "rows": [[(c, c.text(value)) for c, value in zip(COLUMNS, cells(row), strict=True)] for row in rows],
+        "totals": [(c, c.text(value)) for c, value in zip(COLUMNS, ledger.totals(), strict=True)],
+        "page": shown,
+        "area": area_name(ledger.user),
+        "at": timezone.now(),
+        "paper": paper,
+        "chips": [{"text": text, "url": asked.query(**{name: None})} for name, text in asked.filter.chips()],
+        "clear_url": f"?month={ledger.month}",
+        "export_query": asked.query(format="xlsx"),
+        "csv_query": asked.query(format="csv"),
+        "print_query": asked.query(print=1),
+    }
+    if not ledger.count:
+        nearest = ledger.nearest_month()
+        context["nearest"], context["nearest_url"] = nearest, f"?month={nearest}"
+    if paper:
+        context["print_no"] = record_output(
+            ledger, Action.PRINT, ledger.count, {"format": "print", **asked.filter.chosen()}, request
+        )
+    return render(request, "ledgers/ledger.html", context)
+
+
+@require_safe
+def download(request: HttpRequest) -> HttpResponse | FileResponse:
+    """The same ledger as a file. It is written whole before the first byte leaves, and kept nowhere."""
+    asked = Asked(request)
+    kind = request.GET.get("format", "xlsx")
+    if not asked.sentence and kind not in CONTENT_TYPES:
+        asked.sentence = _("只有 xlsx 和 csv 两种格式，选其中一种")
+    if asked.ledger is None or asked.sentence:
+        return _refusal(request, asked)
+    with tempfile.NamedTemporaryFile() as written:
+        export(asked.ledger, kind, Path(written.name), filters=asked.filter.chosen(), request=request)
+        file = open(written.name, "rb")  # noqa: SIM115 - outlives its name and goes with the response
+    return FileResponse(
+        file, as_attachment=True, filename=file_name(asked.ledger, kind), content_type=CONTENT_TYPES[kind]
+    )
+
+
+def _refusal(request: HttpRequest, asked: Asked) -> HttpResponse:
+    context = {"asked": asked, "form": asked.form, "month": asked.month, "has_errors": True}
+    return render(request, "ledgers/ledger.html", context, status=422)
+
+
+def area_name(user: User) -> str:
+    """The area of the title: one name, or the first with how many there are."""
+    scope = user.scope
+    if scope.counties:
+        names = list(Area.objects.filter(pk__in=scope.counties).values_list("short_name", flat=True))
+    else:
+        areas = list(areas_of(user))
+        towns = [area.short_name for area in areas if area.level == Area.Level.TOWNSHIP]
+        names = towns or [area.full_name for area in areas]
+    if len(names) > 1:
+        return _("%(first)s等%(n)s处") % {"first": names[0], "n": len(names)}
+    return names[0] if names else ""
