@@ -1,0 +1,111 @@
+"""What the shell of every page shows: who, where, navigation, badges, banners."""
+
+from __future__ import annotations
+
+import datetime as dt
+import time
+from functools import lru_cache
+from typing import Any
+
+from django.http import HttpRequest
+from django.utils.functional import SimpleLazyObject
+from django.utils.translation import gettext as _
+
+from config.demo import is_demo
+from followups.notices import unread_count
+from followups.pump import pump_is_stale
+from villages.models import DESK_ROLES, Role, SpecialDay, User, today
+
+#: The first path segment → the key of the navigation entry that is current.
+SECTIONS = {
+    "": "home",
+    "todo": "todo",
+    "disputes": "disputes",
+    "followups": "followups",
+    "ledger": "ledger",
+    "villages": "villages",
+    "manage": "manage",
+    "me": "me",
+    "notices": "notices",
+    "help": "help",
+}
+
+
+def shell(request: HttpRequest) -> dict[str, Any]:
+    """Nothing for strangers; the rest is lazy, so that a page without navigation pays nothing for it."""
+    user = getattr(request, "user", None)
+    if not isinstance(user, User):
+        return {"demo_data": SimpleLazyObject(is_demo)}
+    return {
+        "unit_name": " · ".join(dict.fromkeys(o.name for o in user.scope.offices[:2])),
+        "user_name": user.name,
+        "text_size": "" if user.font_size == User.FontSize.NORMAL else user.font_size,
+        "keys_off": not user.single_keys,
+        "hide_search": not (user.scope.has(*DESK_ROLES, Role.SUPERVISOR)),
+        "nav": navigation(user),
+        "tabs": tabs(user),
+        "nav_key": SECTIONS.get(request.path_info.strip("/").split("/")[0], ""),
+        "unread_count": unread_count(user),
+        "demo_data": is_demo(),
+        "pump_stale": bool(user.scope.leads or user.scope.is_admin) and pump_is_stale(),
+        "calendar_missing": missing_year(),
+    }
+
+
+def missing_year() -> int | None:
+    """The first year, of this and (from December on) the next, that has no holiday table; looked up every minute."""
+    return _missing_year(today(), int(time.monotonic() // 60))
+
+
+@lru_cache(maxsize=1)
+def _missing_year(day: dt.date, minute: int) -> int | None:
+    last = day + dt.timedelta(days=31)
+    for year in dict.fromkeys([day.year, last.year]):
+        if not SpecialDay.objects.filter(day__year=year).exists():
+            return year
+    return None
+
+
+def entry(key: str, url: str, icon: str, label: str, count: int = 0) -> dict[str, Any]:
+    return {"key": key, "url": url, "icon": icon, "label": label, "count": count}
+
+
+def navigation(user: User) -> list[dict[str, Any]]:
+    """Only what this person's postings open: nobody meets a dead link."""
+    scope = user.scope
+    works, supervises = bool(scope.desks), scope.has(Role.SUPERVISOR)
+    groups: list[dict[str, Any]] = [{"label": None, "items": [entry("home", "/", "house", _("首页"))]}]
+    if works:
+        groups[0]["items"].append(entry("todo", "/todo/", "list-check", _("我的待办")))
+    if works or supervises:
+        groups.append(
+            {
+                "label": _("办案"),
+                "items": [
+                    entry("disputes", "/disputes/", "journal-text", _("案件")),
+                    entry("followups", "/followups/", "telephone", _("回访")),
+                ],
+            }
+        )
+        groups.append({"label": _("台账与统计"), "items": [entry("ledger", "/ledger/", "table", _("工作台账"))]})
+    groups.append({"label": _("名录"), "items": [entry("villages", "/villages/", "building", _("村与警务助理"))]})
+    if scope.is_admin:
+        groups.append({"label": _("系统管理"), "items": [entry("manage", "/manage/", "gear", _("系统管理"))]})
+    return groups
+
+
+def tabs(user: User) -> list[dict[str, Any]]:
+    """The phone's bottom bar: at most five."""
+    scope = user.scope
+    rows = [entry("home", "/", "house", _("首页"))]
+    if scope.desks or scope.has(Role.SUPERVISOR):
+        rows.append(entry("disputes", "/disputes/", "journal-text", _("案件")))
+    if scope.desks:
+        rows.append(entry("new", "/disputes/new/", "plus-circle-fill", _("登记")))
+        rows.append(entry("todo", "/todo/", "list-check", _("待办")))
+    elif scope.has(Role.SUPERVISOR):
+        rows.append(entry("ledger", "/ledger/", "table", _("台账")))
+    elif scope.is_admin:
+        rows.append(entry("manage", "/manage/", "gear", _("管理")))
+    rows.append(entry("me", "/me/", "person-circle", _("我的")))
+    return rows

@@ -1,0 +1,392 @@
+"""Cases that somebody wants to see: on the desks of the demo accounts, and one of every state that a case can have."""
+
+from __future__ import annotations
+
+import datetime as dt
+import random
+from collections.abc import Callable, Generator, Iterator
+from functools import partial
+from typing import Any
+
+from config.demo import people, sentences
+from config.demo.county import NO_OFFICER, VILLAGE_1, VILLAGE_2
+from config.demo.history import DAY, History, Story
+from config.demo.sentences import KINDS, PUPILS, Kind
+from config.demo.stories import after_settlement, course, visit
+from disputes import clock
+from disputes.models import Dispute
+from villages.models import Area, User
+
+PASTURE, GRAZING, LIVESTOCK, IRRIGATION, _GATHERING, HOMESTEAD, LAND, WATER = KINDS[:8]
+KIND = {kind.l2: kind for kind in KINDS}
+
+#: A case and the moment of its last event.
+Begun = Generator[dt.datetime, None, tuple[Dispute, dt.datetime]]
+Teller = Callable[[History, random.Random, Area], Story]
+
+
+def stories(history: History) -> Iterator[tuple[int, Story]]:
+    """How many cases each story makes, and the story; the most wanted first."""
+    home, far = history.county.village(VILLAGE_1), history.county.village(VILLAGE_2)
+    for number, (village, cases, tell) in enumerate(_programme(history, home, far)):
+        yield cases, tell(history, history.rng(f"staged {number}"), village)
+
+
+def _programme(history: History, home: Area, far: Area) -> Iterator[tuple[Area, int, Teller]]:
+    today = history.today
+    yesterday, this_week = history.last_workday(today), history.rules(today).calendar.next_workday(today + 2 * DAY)
+    kinds = iter([PASTURE, WATER, HOMESTEAD, GRAZING, LAND, KIND["0804"], KIND["0703"], IRRIGATION, KIND["1102"]])
+    for tier in (1, 2, 3):
+        for due in (yesterday, today, this_week):
+            yield home, 1, partial(on_the_desk, kind=next(kinds), tier=tier, due=due)
+    for tier, kind in ((1, GRAZING), (2, HOMESTEAD), (3, PASTURE)):
+        yield home, 1, partial(to_accept, kind=kind, tier=tier)
+    yield home, 1, returned
+    yield home, 1, awaiting_visit
+    yield home, 1, visit_overdue
+    yield home, 1, one_side_not_reached
+    yield home, 1, second_round
+    yield home, 1, pupils
+    yield home, 1, family
+    yield home, 1, family_with_a_yes
+    yield home, 1, voided
+    yield home, 2, merged
+    yield home, 2, split
+    yield home, 1, partial(stopped, kind=PASTURE, tier=1)
+    yield home, 1, partial(stopped, kind=LAND, tier=3)
+    yield home, 1, extended
+    yield home, 1, handed_down
+    yield home, 1, passed_up_by_the_clock
+    yield home, 1, past_the_case_limit
+    yield home, 1, may_come_to_blows
+    yield home, 1, refused
+    yield home, 1, crime
+    yield home, 1, withdrawn
+    yield home, 1, to_arbitration
+    yield home, 1, by_the_mediator
+    yield home, 2, merged_and_taken_back
+    yield far, 1, partial(on_the_desk, kind=WATER, tier=1, due=yesterday)
+    yield far, 1, partial(on_the_desk, kind=PASTURE, tier=2, due=this_week)
+    yield far, 1, partial(to_accept, kind=LIVESTOCK, tier=2)
+    for village in [v for v in history.county.villages if v.code[:9] == NO_OFFICER][:1]:
+        yield village, 1, passed_up_by_the_clock
+    for closed in range(3):
+        yield home, 1, partial(closed_long_ago, days=40 + 55 * closed)
+
+
+# --- beginnings ------------------------------------------------------------------------------------------------------
+def crew_of(history: History, case: Dispute) -> list[User]:
+    return history.county.crews[case.desk_id]
+
+
+def soon(rng: random.Random, at: dt.datetime) -> dt.datetime:
+    return at + dt.timedelta(minutes=rng.randint(25, 95))
+
+
+def begun(
+    history: History, rng: random.Random, village: Area, kind: Kind, day: dt.date, *, tier: int = 1, **facts: Any
+) -> Begun:
+    """Registered at the village and passed up, one working day per tier, so that it arrives at `tier` on `day`."""
+    days = [day]
+    while len(days) < tier:
+        days.insert(0, history.last_workday(days[0]))
+    at = history.moment(rng, days[0], 8, 11)
+    yield at
+    first = history.county.crews[history.county.desk(village, 1).pk][0]
+    case = history.register(rng, by=first, at=at, village=village, kind=kind, **facts)
+    for day in days[1:]:
+        by = crew_of(history, case)[0]
+        yield (at := soon(rng, at))
+        history.move(case, "take_up", by=by, at=at, handler=by)
+        yield (at := soon(rng, at))
+        history.note(case, rng, kind, by=by, at=at, failed=True)
+        yield (at := history.moment(rng, day, 8, 11))
+        history.move(case, "escalate", by=by, at=at, reason=rng.choice(sentences.ESCALATE))
+    return case, at
+
+
+def mediated(
+    history: History, rng: random.Random, village: Area, kind: Kind, day: dt.date, *, tier: int = 1, **facts: Any
+) -> Begun:
+    """The same, taken up at `tier` on that day, with a first note."""
+    case, at = yield from begun(history, rng, village, kind, day, tier=tier, **facts)
+    by = crew_of(history, case)[0]
+    yield (at := soon(rng, at))
+    history.move(case, "take_up", by=by, at=at, handler=by)
+    yield (at := soon(rng, at))
+    history.note(case, rng, kind, by=by, at=at)
+    return case, at
+
+
+def settled(
+    history: History, rng: random.Random, village: Area, kind: Kind, days_ago: int, *, tier: int = 1, **facts: Any
+) -> Begun:
+    """The same, settled so many days ago (counted in working days' favour)."""
+    day = history.rules(history.today).calendar.next_workday(history.today - days_ago * DAY)
+    case, at = yield from mediated(history, rng, village, kind, history.last_workday(day), tier=tier, **facts)
+    by = crew_of(history, case)[0]
+    yield (at := history.moment(rng, day, 14, 18))
+    history.settle(case, rng, kind, by=by, at=at, result="written")
+    return case, at
+
+
+def arrival_for(history: History, due: dt.date, tier: int) -> dt.date | None:
+    """The latest day on which a case must arrive, and be taken up, to be due on `due`; None when no day gives that."""
+    day = min(due, history.today) - DAY
+    for _n in range(60):
+        if history.is_workday(day):
+            accepted = day
+            for _tier in range(1, tier):
+                accepted = history.last_workday(accepted)
+            course = clock.Course(waiting=False, tier=tier, arrived_on=day, accepted_on=accepted)
+            if clock.deadline(course, history.rules(day)).on == due:
+                return day
+        day -= DAY
+    return None
+
+
+# --- on the desks ----------------------------------------------------------------------------------------------------
+def on_the_desk(history: History, rng: random.Random, village: Area, *, kind: Kind, tier: int, due: dt.date) -> Story:
+    """调解中, due on a day; where no working day leads there (today is a Sunday), by 延期."""
+    day = arrival_for(history, due, tier)
+    arrived = day or history.last_workday(history.last_workday(min(due, history.today)))
+    case, at = yield from mediated(history, rng, village, kind, arrived, tier=tier)
+    if day is None:
+        yield (at := soon(rng, at))
+        consents = {party.pk: "agreed" for party in case.principal_parties()}
+        facts = {"reason": rng.choice(sentences.EXTEND), "until": due, "consents": consents}
+        history.move(case, "extend", by=crew_of(history, case)[0], at=at, **facts)
+
+
+def to_accept(history: History, rng: random.Random, village: Area, *, kind: Kind, tier: int) -> Story:
+    """待受理 since the last working day."""
+    yield from begun(history, rng, village, kind, history.last_workday(history.today), tier=tier)
+
+
+def returned(history: History, rng: random.Random, village: Area) -> Story:
+    """The centre sent it back with what to add; it waits at the police room."""
+    day = history.last_workday(history.today)
+    case, _at = yield from begun(history, rng, village, HOMESTEAD, history.last_workday(day), tier=3)
+    yield (at := history.moment(rng, day, 9, 17))
+    reason, to_add = sentences.RETURN[0]
+    history.move(case, "return", by=crew_of(history, case)[0], at=at, reason=reason, to_add=to_add)
+
+
+def stopped(history: History, rng: random.Random, village: Area, *, kind: Kind, tier: int) -> Story:
+    """中止, still."""
+    case, at = yield from mediated(
+        history, rng, village, kind, history.last_workday(history.today - 5 * DAY), tier=tier
+    )
+    yield (at := soon(rng, at))
+    history.move(case, "pause", by=crew_of(history, case)[0], at=at, reason=rng.choice(sentences.PAUSE))
+
+
+def extended(history: History, rng: random.Random, village: Area) -> Story:
+    """延期 with everybody's consent."""
+    case, at = yield from mediated(
+        history, rng, village, PASTURE, history.last_workday(history.today - 6 * DAY), tier=2
+    )
+    yield (at := soon(rng, at))
+    consents = {party.pk: "agreed" for party in case.principal_parties()}
+    facts = {"reason": sentences.EXTEND[0], "until": history.today + 12 * DAY, "consents": consents}
+    history.move(case, "extend", by=crew_of(history, case)[0], at=at, **facts)
+
+
+def handed_down(history: History, rng: random.Random, village: Area) -> Story:
+    """下派 from the centre with a date of its own."""
+    case, at = yield from mediated(history, rng, village, WATER, history.last_workday(history.today - 2 * DAY), tier=3)
+    yield (at := soon(rng, at))
+    facts = {"reason": sentences.HAND_DOWN[0], "due_on": history.today + 6 * DAY}
+    history.move(case, "hand_down", by=crew_of(history, case)[0], at=at, **facts)
+
+
+def passed_up_by_the_clock(history: History, rng: random.Random, village: Area) -> Story:
+    """Nobody took it up at the police room: it arrived at the centre by itself."""
+    day = history.today
+    for _n in range(5):
+        day = history.last_workday(day)
+    yield from begun(history, rng, village, IRRIGATION, day, tier=2)
+
+
+def past_the_case_limit(history: History, rng: random.Random, village: Area) -> Story:
+    """Thirty days from the first 受理 are over."""
+    day = history.last_workday(history.today - 36 * DAY)
+    case, at = yield from mediated(history, rng, village, KIND["0804"], day, tier=3, complexity="complex")
+    for _n in range(2):
+        yield (at := history.later(rng, at, 6, 11))
+        history.note(case, rng, KIND["0804"], by=crew_of(history, case)[0], at=at, failed=True)
+
+
+def may_come_to_blows(history: History, rng: random.Random, village: Area) -> Story:
+    """可能激化: passed up at once, without an attempt, graded red."""
+    day = history.last_workday(history.today)
+    danger = dict(zip(("level", "reason"), sentences.DANGER[2], strict=True))
+    case, at = yield from begun(history, rng, village, GRAZING, day, danger=danger, complexity="major", people_count=14)
+    yield (at := soon(rng, at))
+    facts = {"reason": "双方都叫了亲戚，需要警务室马上出面", "may_escalate": True}
+    history.move(case, "escalate", by=history.county.crews[case.desk_id][0], at=at, **facts)
+
+
+def by_the_mediator(history: History, rng: random.Random, village: Area) -> Story:
+    """At the centre, in the hands of its people's mediator."""
+    day = history.last_workday(history.today - 3 * DAY)
+    case, at = yield from begun(history, rng, village, KIND["0507"], day, tier=3)
+    lead, mediator = crew_of(history, case)[0], history.county.mediators[case.desk_id][0]
+    yield (at := soon(rng, at))
+    history.move(case, "take_up", by=lead, at=at, handler=lead)
+    yield (at := soon(rng, at))
+    history.move(case, "assign", by=lead, at=at, person=mediator, reason="由调解员主持")
+    yield (at := soon(rng, at))
+    history.note(case, rng, KIND["0507"], by=mediator, at=at, failed=True)
+
+
+# --- settled and after -----------------------------------------------------------------------------------------------
+def awaiting_visit(history: History, rng: random.Random, village: Area) -> Story:
+    """已化解, the first visits due today or in the next days."""
+    yield from settled(history, rng, village, LIVESTOCK, 14)
+
+
+def visit_overdue(history: History, rng: random.Random, village: Area) -> Story:
+    yield from settled(history, rng, village, PASTURE, 24, tier=2)
+
+
+def one_side_not_reached(history: History, rng: random.Random, village: Area) -> Story:
+    case, _at = yield from settled(history, rng, village, KIND["0703"], 20, tier=3)
+    yield (at := history.moment(rng, history.last_workday(history.today - 2 * DAY), 9, 17))
+    visit(history, rng, case, at=at, missing=True)
+
+
+def second_round(history: History, rng: random.Random, village: Area) -> Story:
+    """反弹重启: settled, found not kept on the visit, in its second round."""
+    case, _at = yield from settled(history, rng, village, GRAZING, 26)
+    by = crew_of(history, case)[0]
+    day = history.last_workday(history.last_workday(history.today))
+    yield (at := history.moment(rng, day, 9, 12))
+    visit(history, rng, case, at=at, relapse=True)
+    yield (at := soon(rng, at))
+    facts = {"reason": "回访发现没有照办，重新调解", "report": sentences.REOPEN[0]}
+    history.move(case, "reopen", by=by, at=at, **facts)
+    yield (at := soon(rng, at))
+    history.move(case, "take_up", by=by, at=at, handler=by)
+
+
+def closed_long_ago(history: History, rng: random.Random, village: Area, *, days: int) -> Story:
+    kind = sentences.pick(rng)
+    case, _at = yield from settled(history, rng, village, kind, days, tier=rng.choice((1, 2, 3)))
+    yield from after_settlement(history, rng, case, kind)
+
+
+# --- people to be careful with ---------------------------------------------------------------------------------------
+def pupils(history: History, rng: random.Random, village: Area) -> Story:
+    """Two minors with their guardians, settled between the families."""
+    day = history.today - 9 * DAY
+    parties = []
+    for side, relation in (("A", "父亲"), ("B", "母亲")):
+        child = people.villager(rng, village.full_name, day, ages=(11, 14), male=True)
+        guardian = {
+            "guardian_name": people.name(rng, male=relation == "父亲"),
+            "guardian_relation": relation,
+            "guardian_phone": people.mobile(rng),
+        }
+        parties.append(child.as_party(side, phone="", **guardian))
+    yield from settled(history, rng, village, PUPILS, 9, tier=1, parties=parties)
+
+
+def family(history: History, rng: random.Random, village: Area) -> Story:
+    """A family case on the village's desk: its names stay off titles and lists."""
+    yield from mediated(history, rng, village, KIND["0102"], history.last_workday(history.today))
+
+
+def family_with_a_yes(history: History, rng: random.Random, village: Area) -> Story:
+    """One of the five safety questions was answered yes, so an agreement alone was not enough."""
+    kind = KIND["0101"]
+    case, _at = yield from mediated(history, rng, village, kind, history.last_workday(history.today - 6 * DAY), tier=2)
+    by = crew_of(history, case)[0]
+    yield (at := history.moment(rng, history.last_workday(history.today - 3 * DAY), 14, 17))
+    safety = dict.fromkeys(("beating", "restraint", "threat", "fear"), False) | {"insult": True}
+    history.settle(case, rng, kind, by=by, at=at, result="written", safety=safety, disposition="criticism")
+
+
+def refused(history: History, rng: random.Random, village: Area) -> Story:
+    """One side will not be mediated: the other ways are told, and it ends."""
+    kind, day = KIND["0603"], history.last_workday(history.today - 20 * DAY)
+    case, at = yield from mediated(history, rng, village, kind, day)
+    by = crew_of(history, case)[0]
+    party = case.principal_parties()[-1]
+    yield (at := soon(rng, at))
+    history.told(case.set_consent(party, by=by, at=at, consent="refused", way="当面"))
+    yield (at := soon(rng, at))
+    facts = {"reason": sentences.ENDED[0], "told_ways": ["court"], "told_on": at.date()}
+    history.move(case, "end", by=by, at=at, **facts)
+
+
+def crime(history: History, rng: random.Random, village: Area) -> Story:
+    """Suspected crime is not mediated away."""
+    kind, day = KIND["0303"], history.last_workday(history.today - 30 * DAY)
+    case, at = yield from mediated(history, rng, village, kind, day, tier=2, crime_suspected=True)
+    yield (at := soon(rng, at))
+    facts = {"way": "police", "reason": sentences.TO_POLICE[0], "told_ways": ["police"], "told_on": at.date()}
+    history.move(case, "refer", by=crew_of(history, case)[0], at=at, **facts)
+
+
+# --- other endings ---------------------------------------------------------------------------------------------------
+def withdrawn(history: History, rng: random.Random, village: Area) -> Story:
+    case, at = yield from mediated(history, rng, village, WATER, history.last_workday(history.today - 11 * DAY))
+    yield (at := soon(rng, at))
+    facts = {"asked_by": "双方", "reason": sentences.WITHDRAWN[0]}
+    history.move(case, "withdraw", by=crew_of(history, case)[0], at=at, **facts)
+
+
+def to_arbitration(history: History, rng: random.Random, village: Area) -> Story:
+    case, at = yield from mediated(history, rng, village, LAND, history.last_workday(history.today - 15 * DAY), tier=3)
+    yield (at := soon(rng, at))
+    facts = {"way": "arbitral", "reason": sentences.TO_ARBITRATION[0], "told_ways": ["court", "arbitral"]}
+    history.move(case, "refer", by=crew_of(history, case)[0], at=at, told_on=at.date(), **facts)
+
+
+def voided(history: History, rng: random.Random, village: Area) -> Story:
+    """Entered twice; one person asks, another does it, and the number stays."""
+    case, at = yield from begun(history, rng, village, HOMESTEAD, history.last_workday(history.today - 4 * DAY))
+    first, second = crew_of(history, case)[:2]
+    yield (at := soon(rng, at))
+    history.told(case.ask_void(by=first, at=at, reason=sentences.VOID[0]))
+    yield (at := soon(rng, at))
+    history.move(case, "void", by=second, at=at, reason=sentences.VOID[0])
+
+
+def _pair(history: History, rng: random.Random, village: Area, day: dt.date) -> Generator[dt.datetime, None, tuple]:
+    """The same quarrel, brought by both sides: the second names the parties of the first."""
+    case, at = yield from mediated(history, rng, village, PASTURE, day)
+    by = crew_of(history, case)[0]
+    yield (at := soon(rng, at))
+    # the other side tells the same quarrel the other way round
+    swap = {"A": "B", "B": "A"}
+    parties = [
+        {"side": swap.get(p.side, p.side), "kind": p.kind, "name": p.name, "sex": p.sex, "birth_on": p.birth_on}
+        for p in case.parties.all()
+    ]
+    twin = history.register(rng, by=by, at=at, village=village, kind=PASTURE, parties=parties, place=case.place)
+    yield (at := soon(rng, at))
+    history.move(twin, "merge", by=by, at=at, target=case, reason=sentences.MERGE[0])
+    return case, twin, at
+
+
+def merged(history: History, rng: random.Random, village: Area) -> Story:
+    case, _twin, at = yield from _pair(history, rng, village, history.last_workday(history.today - 10 * DAY))
+    yield from course(history, rng, case, PASTURE, at)
+
+
+def merged_and_taken_back(history: History, rng: random.Random, village: Area) -> Story:
+    case, twin, at = yield from _pair(history, rng, village, history.last_workday(history.today - DAY))
+    yield (at := soon(rng, at))
+    by = crew_of(history, case)[0]
+    history.move(twin, "unmerge", by=by, at=at, reason="核对后是两片草场，分开办")
+
+
+def split(history: History, rng: random.Random, village: Area) -> Story:
+    """Two matters in one: each becomes a case."""
+    day = history.last_workday(history.today - 2 * DAY)
+    case, at = yield from mediated(history, rng, village, GRAZING, day, tier=2)
+    yield (at := soon(rng, at))
+    by = crew_of(history, case)[0]
+    history.move(case, "split", by=by, at=at, parts=list(sentences.SPLIT_PARTS), reason=sentences.SPLIT)

@@ -1,0 +1,188 @@
+"""What a person must do: cases to take up, limits that run out, visits to make; overdue first."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import Q
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from disputes.clock import time_left
+from disputes.codes import Names, type_name
+from disputes.codes import names as code_names
+from disputes.models import Dispute
+from disputes.moves import Status
+from followups.models import ReturnVisit
+from villages.models import Draft, User
+from villages.workdays import WorkCalendar, load_calendar
+
+KINDS = {"accept": gettext_lazy("待受理"), "limit": gettext_lazy("化解时限"), "visit": gettext_lazy("回访")}
+WHENS = {
+    "overdue": gettext_lazy("已逾期"),
+    "today": gettext_lazy("今天"),
+    "week": gettext_lazy("本周"),
+    "later": gettext_lazy("以后"),
+}
+
+
+@dataclass(frozen=True)
+class Todo:
+    """One thing to do: what, by when, and the one button that does it."""
+
+    kind: str
+    when: str  # overdue, today, week, later
+    due_on: dt.date
+    left: int | None  # working days left, where the rule counts them
+    title: str
+    case_no: str
+    village: str
+    tag: str
+    note: str
+    url: str
+    action: str
+    primary: bool
+
+    @property
+    def unit(self) -> str:
+        return "work" if self.left is not None else "day"
+
+
+def when_of(due_on: dt.date, today: dt.date) -> str:
+    """Weeks end on Sunday."""
+    if due_on < today:
+        return "overdue"
+    if due_on == today:
+        return "today"
+    return "week" if due_on <= today + dt.timedelta(days=6 - today.weekday()) else "later"
+
+
+def todos(user: User, today: dt.date) -> list[Todo]:
+    """Everything `user` must do, overdue first, then by due date; a fixed number of queries."""
+    if not user.scope.desks:
+        return []
+    names = code_names()
+    calendar = load_calendar(today)
+    rows = [*_cases(user, today, names, calendar), *_visits(user, today, names)]
+    return sorted(rows, key=lambda row: (row.due_on, row.case_no))
+
+
+def _cases(user: User, today: dt.date, names: Names, calendar: WorkCalendar) -> list[Todo]:
+    mine = Q(status=Status.WAITING) | Q(handler=user) | Q(handler=None) | Q(desk__in=sorted(user.scope.leads))
+    cases = (
+        Dispute.objects.visible_to(user)
+        .on_desk_of(user)
+        .open()
+        .filter(mine, due_on__isnull=False)
+        .select_related("village__parent", "handler")
+        .order_by("due_on", "pk")
+    )
+    found = []
+    for case in cases:
+        left = time_left(case.due_on, case.due_kind, today, calendar)
+        waiting = case.status == Status.WAITING
+        found.append(
+            Todo(
+                kind="accept" if waiting else "limit",
+                when=when_of(case.due_on, today),
+                due_on=case.due_on,
+                left=left.days if left.unit == "workdays" else None,
+                title=case.title_for(user, type_name(names, case.type_l1, case.type_l2)),
+                case_no=case.case_no,
+                village=case.village.short_name,
+                tag=case.get_status_display() if waiting else case.get_tier_display(),
+                note="" if waiting or case.handler is None or case.handler == user else case.handler.name,
+                url=f"/disputes/{case.case_no}/moves/take_up/" if waiting else f"/disputes/{case.case_no}/#note",
+                action=_("受理") if waiting else _("记进展"),
+                primary=waiting,
+            )
+        )
+    return found
+
+
+def _visits(user: User, today: dt.date, names: Names) -> list[Todo]:
+    visits = (
+        ReturnVisit.objects.visible_to(user)
+        .planned()
+        .for_offices_of(user)
+        .select_related("dispute__village__parent", "party")
+        .order_by("due_on", "pk")
+    )
+    by_case: dict[int, list[ReturnVisit]] = {}
+    for visit in visits:
+        by_case.setdefault(visit.dispute_id, []).append(visit)
+    found = []
+    for rows in by_case.values():
+        first, case = rows[0], rows[0].dispute
+        sides = "、".join(dict.fromkeys(str(row.party.get_side_display()) for row in rows))
+        title = case.title_for(user, type_name(names, case.type_l1, case.type_l2))
+        found.append(
+            Todo(
+                kind="visit",
+                when=when_of(first.due_on, today),
+                due_on=first.due_on,
+                left=None,
+                title=_("回访：%(title)s") % {"title": title},
+                case_no=case.case_no,
+                village=case.village.short_name,
+                tag=str(first.get_reason_display()),
+                note=sides,
+                url=f"/followups/{case.case_no}/",
+                action=_("登记回访"),
+                primary=True,
+            )
+        )
+    return found
+
+
+def drafts_of(user: User) -> list[Draft]:
+    """Forms begun and not submitted, newest first."""
+    return list(Draft.objects.filter(user=user).order_by("-updated_at")[:20])
+
+
+def month_progress(user: User, today: dt.date) -> list[dict[str, Any]]:
+    """This month so far: visits made of those due, cases settled of those open or opened. Counts, no rates."""
+    first = today.replace(day=1)
+    visits = ReturnVisit.objects.visible_to(user).filter(due_on__gte=first, due_on__lte=today)
+    visits = visits.exclude(state__in=[ReturnVisit.State.CANCELLED, ReturnVisit.State.FAILED])
+    made = visits.exclude(state=ReturnVisit.State.PLANNED).count()
+    cases = Dispute.objects.visible_to(user).exclude(status=Status.VOIDED)
+    left = cases.filter(left_at__date__gte=first).count()
+    still_open = cases.open().count()
+    return [
+        {"label": _("一事一回访"), "done": made, "all": visits.count(), "kind": "g"},
+        {"label": _("办结（含在办）"), "done": left, "all": left + still_open, "kind": "b"},
+    ]
+
+
+def villages_of(user: User) -> list[dict[str, Any]]:
+    """The villages that this person's desks serve by name, with what is open and what must be visited."""
+    from django.db.models import Count
+
+    ids = sorted(user.scope.villages)[:40]
+    if not ids:
+        return []
+    open_cases = dict(
+        Dispute.objects.visible_to(user)
+        .open()
+        .filter(village__in=ids)
+        .order_by()
+        .values_list("village")
+        .annotate(n=Count("pk"))
+    )
+    to_visit = dict(
+        ReturnVisit.objects.visible_to(user)
+        .planned()
+        .filter(dispute__village__in=ids)
+        .order_by()
+        .values_list("dispute__village")
+        .annotate(n=Count("dispute", distinct=True))
+    )
+    from villages.models import Area
+
+    return [
+        {"area": area, "open": open_cases.get(area.pk, 0), "visits": to_visit.get(area.pk, 0)}
+        for area in Area.objects.filter(pk__in=ids).select_related("parent")
+    ]
