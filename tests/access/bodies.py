@@ -1,0 +1,143 @@
+"""A body that would be accepted, for every address that takes one: so that the answer is about rights, not about input.
+
+Every request is rolled back, so an accepted one changes nothing.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.utils import timezone
+
+from disputes.models import Dispute
+from tests.access.county import PNG, County
+from tests.access.inventory import Address
+
+REASON = {"reason": "核实情况"}
+
+
+def facts_of(county: County, name: str, case: Dispute, username: str) -> dict[str, Any]:
+    """What one move needs, as the API takes it."""
+    today = timezone.localdate(county.now)
+    soon = (today + dt.timedelta(days=5)).isoformat()
+    consents = {str(party.pk): "agreed" for party in case.principal_parties()}
+    told = {"told_ways": ["court"], "told_on": today.isoformat()}
+    return {
+        "take_up": {"handler": username},
+        "settle": {
+            "result": "self",
+            "organisation": case.desk.code,
+            "chair": username,
+            "agreed_on": today.isoformat(),
+            "consents": consents,
+            "on_the_spot": True,
+        },
+        "escalate": {**REASON, "may_escalate": True},
+        "return": {**REASON, "to_add": "补充证据"},
+        "hand_down": {**REASON, "due_on": soon},
+        "refer": {"way": "court", **told},
+        "end": {**REASON, **told},
+        "withdraw": {**REASON, "asked_by": "甲方"},
+        "reopen": {**REASON, "report": "又争起来"},
+        "close": {},
+        "pause": REASON,
+        "resume": {},
+        "extend": {**REASON, "until": soon, "consents": consents},
+        "merge": {**REASON, "target": county.target.case_no},
+        "unmerge": REASON,
+        "split": {**REASON, "parts": ["草场界线", "院墙"]},
+        "void": REASON,
+        "assign": {"person": username},
+    }.get(name, {})
+
+
+def form_of(facts: dict[str, Any]) -> dict[str, Any]:
+    """The same facts as the form of the page sends them."""
+    sent: dict[str, Any] = {}
+    for name, value in facts.items():
+        if name == "consents":
+            sent |= {f"consents_{pk}": answer for pk, answer in value.items()}
+        elif name == "parts":
+            sent[name] = "\n\n".join(value)
+        elif value is True:
+            sent[name] = "on"
+        else:
+            sent[name] = value
+    return sent | {
+        "obligations-TOTAL_FORMS": "0",
+        "obligations-INITIAL_FORMS": "0",
+    }
+
+
+def body(county: County, address: Address, method: str, relation: str, actor: str) -> dict[str, Any]:
+    """Keyword arguments of the test client's request: a complete body in the address's own format."""
+    if method not in {"POST", "PATCH", "PUT"}:
+        return {}
+    user = county.actors[actor]
+    username = user.username if user else "nobody"
+    case = county.case_of(address.route, relation) or county.cases["own_village"]
+    today = timezone.localdate(county.now).isoformat()
+    route = address.route
+    if address.is_api:
+        if route.endswith("attachments/"):
+            return {"data": {"file": SimpleUploadedFile("现场.png", PNG, "image/png")}}
+        return {"data": _json(county, route, case, username, today), "content_type": "application/json"}
+    if route.endswith("attachments/"):
+        return {"data": {"uploads": SimpleUploadedFile("现场.png", PNG, "image/png")}}
+    return {"data": _form(county, route, case, username, today)}
+
+
+def _json(county: County, route: str, case: Dispute, username: str, today: str) -> dict[str, Any]:
+    last = route.rstrip("/").split("/")[-1]
+    if "/moves/" in route:
+        return facts_of(county, last, case, username)
+    if "<case_no>" not in route:
+        parties = [{"side": "A", "name": "马文林", "phone": "13812346021"}, {"side": "B", "name": "王世昌"}]
+        return {
+            "api/v1/disputes/": {
+                "village": county.w.village.code,
+                "type_l1": "09",
+                "type_l2": "0905",
+                "source": "06",
+                "found_on": today,
+                "narrative": "草场界线",
+                "parties": parties,
+            },
+            "api/v1/disputes/similar/": {"parties": [{"name": "马文林"}]},
+            "api/v1/saved-filters/": {"name": "新的", "query": "status=waiting"},
+        }.get(route, {})
+    return {
+        "<case_no>": {"version": case.version, "place": "石门村二社"},
+        "consent": {"consent": "agreed"},
+        "reveal": {"field": "phone", **REASON},
+        "grade": {"level": "yellow", **REASON},
+        "notes": {"text": "到两家看过"},
+        "void-requests": REASON,
+        "visits": visit_facts(county, case, today),
+        "waive": REASON,
+    }.get(last, REASON)
+
+
+def visit_facts(county: County, case: Dispute, today: str) -> dict[str, Any]:
+    """A visit that reached both parties."""
+    heard = {"reached": True, "satisfaction": "yes", "mind": "calm"}
+    parties = [{"party": party.pk, **heard} for party in case.principal_parties()]
+    return {"visited_on": today, "way": "home", "parties": parties}
+
+
+def _form(county: County, route: str, case: Dispute, username: str, today: str) -> dict[str, Any]:
+    if route.startswith("disputes/<case_no>/moves/"):
+        facts = facts_of(county, route.rstrip("/").split("/")[-1], case, username)
+        return form_of(facts) | {"version": case.version}
+    return {
+        "disputes/<case_no>/notes/": {"text": "到两家看过"},
+        "disputes/<case_no>/reveal/<party>/<field>/": REASON,
+        "disputes/<case_no>/consent/<party>/": {"consent": "agreed", "way": "当面"},
+        "disputes/<case_no>/grade/": {"level": "yellow", **REASON},
+        "disputes/<case_no>/ask-void/": REASON,
+        "followups/<case_no>/waive/<party>/": REASON,
+        "disputes/saved/": {"name": "新的", "query": "status=waiting"},
+        "me/": {"font_size": "m", "after_save": "stay", "single_keys": "on"},
+    }.get(route, {})

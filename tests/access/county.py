@@ -1,0 +1,257 @@
+"""The people and the things that the tests of access put together: who asks, and for what."""
+
+from __future__ import annotations
+
+import datetime as dt
+import uuid
+from typing import Any
+
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.utils import timezone
+from rest_framework.authtoken.models import Token
+
+from disputes import attachments
+from disputes.models import Dispute, Party, SavedFilter
+from disputes.safeguards import SAFETY_QUESTIONS
+from followups.models import Heartbeat, Notice
+from followups.reactions import react
+from tests import factories
+from villages.models import Area, Code, Office, Role, User
+
+#: Who asks. Their place is 石门村, its police room, its township centre, or the county above them.
+ACTORS = [
+    *("anonymous", "disabled", "nobody"),
+    *("assistant", "assistant_lead", "grid", "village_mediator"),
+    *("officer", "officer_lead"),
+    *("mediator", "centre", "centre_lead"),
+    *("supervisor", "town_supervisor"),
+    *("department", "counsellor"),
+    *("sysadmin", "secadmin", "auditor"),
+]
+
+#: Where a case stands, seen from 石门村: in which village and at which tier.
+CASES = {
+    "own_village": ("village", 1),
+    "own_room": ("village", 2),
+    "own_centre": ("village", 3),
+    "sister_village": ("sister_village", 1),
+    "sister_centre": ("sister_village", 3),
+    "handed_down": ("sister_village", 3),  # and then back to the room: the centre's mediator loses it
+    "other_township": ("far_village", 1),
+    "other_county": ("other_village", 1),
+}
+#: Kind of thing in an address → the relations in which it is asked for.
+RELATIONS = {
+    "none": ("-",),
+    "case": (*CASES, "missing"),
+    "part": (*CASES, "missing", "crossed"),  # crossed: an own case with another county's party or file
+    "mine": ("mine", "others", "missing"),
+    "thing": ("one", "missing"),
+    "village": ("own_village", "other_county", "missing"),
+    "posting": ("own_room_posting", "other_township_posting", "missing"),
+}
+#: What is typed for the parties and sealed in the database.
+SEALED = {
+    "phone": "13812346021",
+    "other party's phone": "13912344417",
+    "guardian's phone": "13612345678",
+    "ID number": "620699197401010013",
+    "address": "石门村三社9号",
+}
+#: The parties of plain cases, and those of a minor's or a family case, by where it lies.
+PLAIN_NAMES = ("完颜德胜", "独孤平")
+HIDDEN = {
+    "own_room": ("拓跋春梅", "拓跋大山"),
+    "sister_village": ("慕容小宝", "慕容建业", "呼延平安"),
+    "sister_centre": ("尉迟小妹", "尉迟卫东", "宇文长庚"),
+}
+PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 32
+
+
+class County:
+    """`factories.world()` with the actors, a case in every place (waiting and settled), and a thing of every kind."""
+
+    def __init__(self) -> None:
+        self.now = timezone.now()
+        w = self.w = factories.world()
+        w.other_committee = factories.office("620622100201-V", "village", "暖泉村委会", w.other_village)
+        w.other_centre_office = factories.office("620622100-C", "centre", "古浪镇综治中心", w.other_township)
+        w.other_assistant = factories.user("other_assistant", "祁连山", (w.other_committee, Role.ASSISTANT))
+        w.plain_assistant = factories.user("plain_assistant", "张志强", (w.committee, Role.ASSISTANT))
+        w.disabled = factories.user("disabled", "停用的", (w.room, Role.OFFICER))
+        self.actors: dict[str, User | None] = {name: getattr(w, name, None) for name in ACTORS} | {
+            "anonymous": None,
+            "assistant": w.plain_assistant,
+            "assistant_lead": w.assistant,
+            "officer": w.second_officer,
+            "officer_lead": w.officer,
+        }
+        self.tokens = {name: Token.objects.create(user=user).key for name, user in self.actors.items() if user}
+        self.desk_users = {
+            (w.village.pk, 1): w.assistant,
+            (w.village.pk, 2): w.officer,
+            (w.village.pk, 3): w.centre_lead,
+            (w.sister_village.pk, 1): w.sister_assistant,
+            (w.sister_village.pk, 2): w.officer,
+            (w.sister_village.pk, 3): w.centre_lead,
+            (w.far_village.pk, 1): w.far_assistant,
+            (w.other_village.pk, 1): w.other_assistant,
+        }
+        self.cases = {name: self._case(name) for name in CASES}
+        self.settled = {name: self._settled(name) for name in CASES}
+        self.files = {name: self._file(case) for name, case in self.cases.items()}
+        self.target = self._case("own_village")
+        # The pump goes round, however long the tests of this module take.
+        Heartbeat.objects.create(name="pump", at=self.now + dt.timedelta(days=1))
+        self.notices = {}
+        self.filters = {}
+        for name, user in self.actors.items():
+            if user:
+                self.notices[name] = Notice.objects.create(
+                    user=user, dispute=self.cases["own_village"], kind="return", created_at=self.now
+                )
+                self.filters[name] = SavedFilter.objects.create(user=user, name="我的", query="status=waiting")
+        stranger = w.far_officer
+        self.notices["others"] = Notice.objects.create(
+            user=stranger, dispute=self.cases["other_township"], kind="return", created_at=self.now
+        )
+        self.filters["others"] = SavedFilter.objects.create(user=stranger, name="别人的", query="status=waiting")
+
+    def disable(self) -> None:
+        """Once their session is there: the account of `disabled` ends."""
+        self.w.disabled.is_active = False
+        self.w.disabled.save(update_fields=["is_active"])
+
+    # --- making -------------------------------------------------------------------------------------------------------
+    def _case(self, relation: str) -> Dispute:
+        where, tier = CASES[relation]
+        village: Area = getattr(self.w, where)
+        day = self.now - dt.timedelta(hours=1)
+        names = HIDDEN.get(relation, PLAIN_NAMES)
+        parties, facts = self._parties(*names), {}
+        if relation == "own_room":
+            facts = {"type_l1": "01", "type_l2": "0101"}  # protected as a family case, the others as a minor's
+        story = f"{'、'.join(names)}争执不下"
+        case = factories.register(
+            self.w, by=self.w.assistant, at=day, village=village, tier=tier, parties=parties, narrative=story, **facts
+        )
+        case.add_note(by=self.desk_users[village.pk, tier], at=day, text=f"听{'、'.join(names)}说了经过")
+        if relation == "handed_down":
+            case.perform(
+                "hand_down",
+                by=self.w.centre_lead,
+                at=day,
+                reason="由警务室先办",
+                due_on=timezone.localdate(day) + dt.timedelta(days=5),
+            )
+        return case
+
+    def _parties(self, first: str, second: str, guardian: str = "") -> list[dict[str, Any]]:
+        """Two parties with everything that is sealed; with a guardian the first is a minor."""
+        a = {"side": "A", "name": first, "phone": SEALED["phone"], "id_number": SEALED["ID number"]}
+        if guardian:
+            birth = timezone.localdate(self.now) - dt.timedelta(days=4000)
+            a |= {"birth_on": birth, "guardian_name": guardian, "guardian_phone": SEALED["guardian's phone"]}
+        b = {"side": "B", "name": second, "phone": SEALED["other party's phone"], "address": SEALED["address"]}
+        return [a, b]
+
+    def _settled(self, relation: str) -> Dispute:
+        case = self._case(relation)
+        by = self.desk_users[case.village_id, case.tier]
+        case.perform("take_up", by=by, at=self.now, handler=by)
+        event = case.perform(
+            "settle",
+            by=by,
+            at=self.now,
+            result="self",
+            organisation=case.desk,
+            chair=by,
+            agreed_on=timezone.localdate(self.now),
+            consents=factories.agreed(case),
+            text=f"{'、'.join(party.name for party in case.principal_parties())}和好了",
+            safety=dict.fromkeys(SAFETY_QUESTIONS, False),
+        )
+        react(event.pk)
+        return case
+
+    def _file(self, case: Dispute) -> Any:
+        by = self.desk_users[case.village_id, case.tier]
+        return attachments.attach(case, by, self.now, SimpleUploadedFile("现场.png", PNG))
+
+    # --- finding ------------------------------------------------------------------------------------------------------
+    def values(self, route: str, relation: str, actor: str) -> dict[str, object]:
+        """What stands in the address `route` for this relation."""
+        params = [part.strip("<>") for part in route.split("/") if part.startswith("<")]
+        return {name: self._value(name, route, relation, actor) for name in params}
+
+    def case_of(self, route: str, relation: str) -> Dispute | None:
+        kept = self.settled if "followups/" in route else self.cases
+        return kept.get("own_village" if relation == "crossed" else relation)
+
+    def _value(self, name: str, route: str, relation: str, actor: str) -> object:
+        missing = relation == "missing"
+        case = self.case_of(route, relation)
+        child = self.case_of(route, "other_county") if relation == "crossed" else case
+        match name:
+            case "case_no":
+                return "620623-103-2026-9999" if case is None else case.case_no
+            case "party" | "party_id":
+                return 99999 if child is None else self.party(child).pk
+            case "uid":
+                found = self.files.get("other_county" if relation == "crossed" else relation)
+                return found.uid if found else uuid.UUID(int=1)
+            case "field":
+                return "phone"
+            case "key":
+                return "register"
+            case "code":
+                return {
+                    "own_village": self.w.village.code,
+                    "other_county": self.w.other_village.code,
+                }.get(relation, "620623999999")
+            case "table":
+                return "case_source" if not missing else "no_such_table"
+            case "pk":
+                return 99999 if missing else self._pk(route, relation, actor)
+        raise KeyError(f"{name} in {route}")
+
+    def _pk(self, route: str, relation: str, actor: str) -> int:
+        if "notices/" in route:
+            return self.notices["others" if relation == "others" else self._someone(actor)].pk
+        if "saved" in route:
+            return self.filters["others" if relation == "others" else self._someone(actor)].pk
+        if route.startswith("manage/people/"):
+            return self.w.grid.pk
+        if route.startswith("manage/postings/"):
+            holder = self.w.sister_assistant if relation == "own_room_posting" else self.w.far_assistant
+            return holder.postings.get().pk
+        if route.startswith("manage/offices/"):
+            return Office.objects.get(code=self.w.far_committee.code).pk
+        if route.startswith("manage/codes/"):
+            return Code.objects.get(table="case_source", code="06").pk
+        raise KeyError(route)
+
+    @staticmethod
+    def _someone(actor: str) -> str:
+        return "assistant" if actor == "anonymous" else actor
+
+    @staticmethod
+    def party(case: Dispute) -> Party:
+        return case.principal_parties()[0]
+
+
+def kind_of(route: str) -> str:
+    """Which kind of thing an address names."""
+    if "<" not in route or "<key>" in route:
+        return "none"
+    if "<case_no>" in route:
+        return "part" if any(mark in route for mark in ("<party>", "<party_id>", "<uid>")) else "case"
+    if "notices/<pk>" in route or "saved/<pk>" in route or "saved-filters/<pk>" in route:
+        return "mine"
+    if route.startswith("manage/postings/"):
+        return "posting"
+    if route.startswith(("manage/people/", "manage/offices/", "manage/codes/")):
+        return "thing"
+    if "<code>" in route:
+        return "village"
+    raise KeyError(f"{route}: tests/access does not know what this address names; add it to county.kind_of")

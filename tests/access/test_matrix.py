@@ -1,0 +1,103 @@
+"""Every address × method × person × place against policy_expect.csv, which is written by hand (T-01).
+
+The left side is generated from the URLconf, so a new view without a row in the policy is red; so is a row whose view is
+gone. An answer about something outside one's scope is compared byte by byte with the answer about something that does
+not exist. Every answer, files too, is searched for what is sealed, for names hidden from this person and, where it is
+a list, for numbers of cases that are not theirs (T-05).
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.access.asking import Asker, questions, relations_of
+from tests.access.county import ACTORS, HIDDEN, PLAIN_NAMES, RELATIONS, County
+from tests.access.inventory import READ, WRITE, addresses, count
+from tests.access.policy import Cell, policy
+from tests.access.secrets import READABLE, leaks, names_hidden_from, readable
+
+
+def cells() -> set[Cell]:
+    return {
+        Cell(address.route, method, actor, relation)
+        for address in questions()
+        for method in address.methods
+        if method != "HEAD"  # answered as GET, which the run below checks
+        for actor in ACTORS
+        for relation in relations_of(address)
+    }
+
+
+def test_the_policy_covers_the_urlconf_and_nothing_else() -> None:
+    asked, written = cells(), policy().status
+    assert policy().problems == []
+    assert summed(asked - written.keys()) == [], "in the URLconf, without a row in policy_expect.csv"
+    assert summed(written.keys() - asked) == [], "in policy_expect.csv, without an address"
+    assert len(addresses()) == count()
+
+
+def summed(cells: set[Cell]) -> list[str]:
+    return sorted({f"{cell.method} {cell.route} {cell.relation}" for cell in cells})
+
+
+@pytest.fixture(scope="module")
+def asker(county: County) -> Asker:
+    return Asker(county)
+
+
+@pytest.mark.parametrize("actor", ACTORS)
+def test_everybody_gets_what_the_policy_says(asker: Asker, actor: str, record_property) -> None:
+    wrong: list[str] = []
+    asked, seen = 0, b""
+    for address in questions():
+        for method in address.methods:
+            answers = {}
+            for relation in relations_of(address):
+                answer = asker.ask(address, method, actor, relation)
+                asked += 1
+                answers[relation] = answer
+                cell = Cell(address.route, "GET" if method == "HEAD" else method, actor, relation)
+                expected = policy().status.get(cell, "no row")
+                if answer.word != expected:
+                    wrong.append(f"{method} /{address.route} {relation}: {answer.word}, the policy says {expected}")
+                told = leaks(asker.county, address, method, actor, answer.content)
+                wrong += [f"{method} /{address.route} {relation}: {leak}" for leak in told]
+                if address.route in ("disputes/<case_no>/", "disputes/"):
+                    seen += answer.content
+            nothing = answers.get("missing")
+            if nothing is None or nothing.status not in (403, 404):
+                continue
+            for relation, answer in answers.items():
+                if answer.status == nothing.status and answer != nothing:
+                    wrong.append(f"{method} /{address.route} {relation}: {answer.difference(nothing)}")
+    record_property(
+        "access matrix",
+        {
+            "patterns": len(addresses()),
+            "urlconf": count(),
+            "actor": actor,
+            "relations": len({name for names in RELATIONS.values() for name in names}),
+            "requests": asked,
+            "mismatches": len(wrong),
+        },
+    )
+    assert not wrong, "\n".join(wrong)
+    # What is hidden from some is shown to others: else nothing above would have been looked for where it could stand.
+    assert all(case_no.encode() in seen for case_no in readable(asker.county, actor))
+    if actor in READABLE:
+        shown = {*PLAIN_NAMES, *(name for names in HIDDEN.values() for name in names)} - names_hidden_from(actor)
+        reached = {name for place in READABLE[actor] for name in HIDDEN.get(place, PLAIN_NAMES)}
+        assert {name for name in shown & reached if name.encode() not in seen} == set()
+
+
+def test_no_view_takes_another_method(asker: Asker) -> None:
+    """405 for a person who may open the page; before any right is asked, so that it tells nothing."""
+    taken = []
+    for address in questions():
+        relation = relations_of(address)[0]
+        for method in {*READ, *WRITE} - set(address.methods):
+            for actor in ("officer_lead", "sysadmin"):
+                answer = asker.ask(address, method, actor, relation)
+                if answer.status not in (405, 403, 404) and address.route != "login/":  # whoever is in is sent on
+                    taken.append(f"{method} /{address.route} as {actor}: {answer.status}")
+    assert not taken, "\n".join(taken)

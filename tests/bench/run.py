@@ -1,0 +1,294 @@
+"""make bench: the product against its floors, in one run, through the real server, on SQLite and on PostgreSQL.
+
+Every request of ours is followed by one of its floor over the same kept-alive connection, so that a busy machine slows
+both; medians over all rounds. Sizes by BENCH_N (default 10000,100000), databases by BENCH_DB (sqlite,postgres), the
+PostgreSQL server by DATABASE_URL. Prints a table and writes var/bench/results.json.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlencode, urlsplit
+
+import psycopg2
+
+from tests.bench.prepare import MONTH, PASSWORD
+
+ROOT = Path(__file__).resolve().parents[2]
+RESULTS = ROOT / "var" / "bench" / "results.json"
+SIZES = [int(n) for n in os.environ.get("BENCH_N", "10000,100000").split(",")]
+BACKENDS = os.environ.get("BENCH_DB", "sqlite,postgres").split(",")
+SERVER = os.environ.get("DATABASE_URL") or "postgres://postgres@127.0.0.1:5432/postgres"
+ROUNDS, EACH = int(os.environ.get("BENCH_ROUNDS", "3")), 40
+Call = Callable[[int], "tuple[str, str, bytes | None]"]
+
+
+@dataclass
+class Site:
+    """One prepared database with its server and what the clients must know of it."""
+
+    backend: str
+    size: int
+    folder: Path
+    env: dict[str, str]
+    facts: dict[str, Any]
+    port: int = 0
+
+    def client(self, username: str) -> Client:
+        return Client(self.port, username)
+
+
+class Client:
+    """One kept-alive connection with a session, as a browser has it."""
+
+    def __init__(self, port: int, username: str) -> None:
+        self.http = http.client.HTTPConnection("127.0.0.1", port, timeout=900)
+        self.cookies: dict[str, str] = {}
+        self.time(("GET", "/login/", None))
+        form = urlencode({"username": username, "password": PASSWORD, "csrfmiddlewaretoken": self.cookies["csrftoken"]})
+        status, _body, _ms = self.send("POST", "/login/", form.encode())
+        if status != 302 or "sessionid" not in self.cookies:
+            raise SystemExit(f"Sign-in of {username} was answered with {status}.")
+
+    def send(self, method: str, path: str, body: bytes | None = None) -> tuple[int, bytes, float]:
+        """Status, body and milliseconds until the last byte."""
+        headers = {"Cookie": "; ".join(f"{k}={v}" for k, v in self.cookies.items())}
+        if body is not None:
+            headers |= {"Content-Type": "application/x-www-form-urlencoded", "X-CSRFToken": self.cookies["csrftoken"]}
+        began = time.perf_counter()
+        self.http.request(method, path, body, headers)
+        answer = self.http.getresponse()
+        content = answer.read()
+        spent = (time.perf_counter() - began) * 1000
+        for value in answer.headers.get_all("Set-Cookie") or ():
+            name, _, rest = value.partition("=")
+            self.cookies[name] = rest.split(";", 1)[0]
+        return answer.status, content, spent
+
+    def time(self, call: tuple[str, str, bytes | None]) -> float:
+        status, content, spent = self.send(*call)
+        if status != (200 if call[0] == "GET" else 302):
+            text = re.sub(r"<[^>]+>|\s+", " ", content.decode(errors="replace"))
+            raise SystemExit(f"{call[0]} {call[1]} was answered with {status}: {text[:300]}")
+        return spent
+
+
+# --- what is measured ------------------------------------------------------------------------------------------------
+def calls(facts: dict[str, Any]) -> dict[str, tuple[Call, Call, float]]:
+    """Row → (ours, floor, goal) of the township's user; `i` makes each request a fresh one."""
+    cases = facts["cases"]
+    filed = {
+        "village": facts["village"], "kind": facts["type"], "source": "06",
+        "found_on": "2026-11-02", "narrative": "两户为浇水先后争吵，渠口的闸板被挪动。", "tier": "3",
+        "complexity": "ordinary", "danger": "", "parties-TOTAL_FORMS": "2", "parties-INITIAL_FORMS": "0",
+        "parties-0-side": "A", "parties-0-kind": "person", "parties-1-side": "B", "parties-1-kind": "person",
+    }  # fmt: skip
+
+    def post(path: str) -> Call:
+        """Other people each time: the page looks for cases of the same parties, and finding one it would ask first."""
+
+        def call(i: int) -> tuple[str, str, bytes]:
+            people = {
+                f"parties-{n}-{field}": value
+                for n, phone in ((0, 13_100_000_000), (1, 13_200_000_000))
+                for field, value in (("name", f"{'马王'[n]}{chr(0x5000 + i)}"), ("phone", str(phone + 7919 * i)))
+            }
+            return "POST", path, urlencode(filed | people).encode()
+
+        return call
+
+    def get(path: str) -> Call:
+        return lambda i: ("GET", path, None)
+
+    def one(path: str) -> Call:
+        return lambda i: ("GET", path.format(quote(cases[i % len(cases)])), None)
+
+    return {
+        "list page": (get("/disputes/"), get("/bench/list/"), 2),
+        "filtered list": (get("/disputes/?status=mediating"), get("/bench/list/?status=mediating"), 2),
+        "case page": (one("/disputes/{}/"), one("/bench/case/{}/"), 3),
+        "API list, 50 rows": (get("/api/v1/disputes/"), get("/bench/api/"), 2),
+        "register": (post("/disputes/new/"), post("/bench/register/"), 3),
+    }
+
+
+def alternate(client: Client, ours: Call, floor: Call, numbers: range) -> tuple[list[float], list[float]]:
+    """Both, one after the other, once for each number; the first pair only warms up."""
+    a, b = [], []
+    for i in numbers:
+        pair = (client.time(ours(i)), client.time(floor(i)))
+        if i > numbers.start:
+            a.append(pair[0])
+            b.append(pair[1])
+    return a, b
+
+
+def measure(sites: list[Site]) -> list[dict[str, Any]]:
+    """Every row of one backend, the sizes interleaved round by round."""
+    rows = []
+    backend = sites[0].backend
+    desks = {site.size: site.client("centre1") for site in sites}
+    found: dict[tuple[str, int], tuple[list[float], list[float]]] = {}
+    goals: dict[str, float] = {}
+    for turn in range(ROUNDS):
+        for name in calls(sites[0].facts):
+            for site in sites:
+                ours, floor, goals[name] = calls(site.facts)[name]
+                first = turn * (EACH + 1)
+                pair = alternate(desks[site.size], ours, floor, range(first, first + EACH + 1))
+                kept = found.setdefault((name, site.size), ([], []))
+                kept[0].extend(pair[0])
+                kept[1].extend(pair[1])
+    for (name, size), (ours_ms, floor_ms) in found.items():
+        rows.append(result(name, backend, size, statistics.median(ours_ms), statistics.median(floor_ms), goals[name]))
+    for site in sites:
+        client = site.client("supervisor1")
+        query = f"?month={MONTH}"
+        export = ("GET", f"/ledger/export/{query}", None)
+        floor_call = ("GET", f"/bench/ledger/{query}", None)
+        a, b = alternate(client, lambda i, c=export: c, lambda i, c=floor_call: c, range(ROUNDS + 1))
+        rows.append(result("ledger export", backend, site.size, statistics.median(a), statistics.median(b), 2))
+    if len(sites) > 1:
+        small, big = sites[0].size, sites[-1].size
+        for name in ("list page", "case page"):
+            a, b = (statistics.median(found[name, size][0]) for size in (big, small))
+            rows.append(result(f"{name}, {big:,} beside {small:,}", backend, big, a, b, 1.3))
+        peaks = [peak_memory(site) for site in (sites[-1], sites[0])]
+        name = f"ledger export, peak MB, {big:,} beside {small:,}"
+        rows.append(result(name, backend, big, peaks[0], peaks[1], 1.1))
+    return rows
+
+
+def result(row: str, backend: str, n: int, ours: float, floor: float, goal: float) -> dict[str, Any]:
+    ratio = round(ours / floor, 2)
+    return {
+        "row": row, "backend": backend, "n": n, "ours_ms": round(ours, 2), "floor_ms": round(floor, 2),
+        "ratio": ratio, "goal": goal, "ok": ratio <= goal,
+    }  # fmt: skip
+
+
+def peak_memory(site: Site) -> float:
+    """Megabytes of a process of its own that exports the month."""
+    code = (
+        "import resource, sys; from django.core.management import execute_from_command_line as run; run(sys.argv);"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+    )
+    output = str(site.folder / "ledger.xlsx")
+    words = ["export_ledger", "--as", "supervisor1", "--month", MONTH, "--output", output]
+    run = subprocess.run(
+        [sys.executable, "-c", code, *words], env=site.env, cwd=ROOT, check=True, capture_output=True, text=True
+    )
+    return int(run.stdout.split()[-1]) / 1024
+
+
+# --- databases and servers -------------------------------------------------------------------------------------------
+@contextlib.contextmanager
+def database(backend: str, folder: Path, size: int) -> Iterator[str]:
+    """The URL of an empty database, dropped afterwards."""
+    if backend == "sqlite":
+        yield f"sqlite:///{folder}/db.sqlite3"
+        return
+    name = f"bench_{os.getpid()}_{size}"
+    connection = psycopg2.connect(urlsplit(SERVER)._replace(path="/postgres").geturl())
+    connection.autocommit = True
+    cursor = connection.cursor()
+    cursor.execute(f'CREATE DATABASE "{name}"')
+    try:
+        yield urlsplit(SERVER)._replace(path=f"/{name}").geturl()
+    finally:
+        cursor.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+        connection.close()
+
+
+@contextlib.contextmanager
+def prepared(backend: str, size: int) -> Iterator[Site]:
+    folder = Path(tempfile.mkdtemp(prefix="disputes-bench-"))
+    try:
+        with database(backend, folder, size) as url:
+            env = {
+                **os.environ, "DATABASE_URL": url, "VAR_DIR": str(folder), "LOG_LEVEL": "ERROR",
+                "DJANGO_SETTINGS_MODULE": "tests.bench.settings",
+            }  # fmt: skip
+            env.pop("REDIS_URL", None)
+            began = time.monotonic()
+            made = subprocess.run(
+                [sys.executable, "-m", "tests.bench.prepare", str(size)],
+                env=env, cwd=ROOT, stdout=subprocess.PIPE, check=True, text=True,
+            )  # fmt: skip
+            say(f"{backend}, {size:,} disputes: filled in {time.monotonic() - began:.0f} s")
+            yield Site(backend, size, folder, env, json.loads(made.stdout.splitlines()[-1]))
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def served(site: Site) -> Iterator[Site]:
+    """The production server in front of the site, ended by its own process group."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        site.port = probe.getsockname()[1]
+    command = [
+        str(Path(sys.executable).parent / "granian"), "--interface", "wsgi", "--host", "127.0.0.1",
+        "--port", str(site.port), "--workers", "1", "--blocking-threads", "4", "--log-level", "error",
+        "config.wsgi:application",
+    ]  # fmt: skip
+    server = subprocess.Popen(command, env=site.env, cwd=ROOT, start_new_session=True)
+    try:
+        for _ in range(300):
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", site.port), 1):
+                break
+            time.sleep(0.1)
+        yield site
+    finally:
+        server.terminate()
+        server.wait(20)
+
+
+def say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def table(rows: list[dict[str, Any]]) -> str:
+    lines = [f"{'row':<52} {'database':<9} {'n':>9} {'ours ms':>10} {'floor ms':>10} {'ratio':>6} {'goal':>5}"]
+    for r in rows:
+        lines.append(
+            f"{r['row']:<52} {r['backend']:<9} {r['n']:>9,} {r['ours_ms']:>10.2f} {r['floor_ms']:>10.2f} "
+            f"{r['ratio']:>6.2f} {r['goal']:>5} {'ok' if r['ok'] else 'MISSED'}"
+        )
+    return "\n".join(lines)
+
+
+def main() -> int:
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # servers and databases go with us
+    rows: list[dict[str, Any]] = []
+    for backend in BACKENDS:
+        with contextlib.ExitStack() as stack:
+            sites = [stack.enter_context(prepared(backend, size)) for size in sorted(SIZES)]
+            for site in sites:
+                stack.enter_context(served(site))
+            rows += measure(sites)
+        say(table([row for row in rows if row["backend"] == backend]))
+    RESULTS.parent.mkdir(parents=True, exist_ok=True)
+    RESULTS.write_text(json.dumps(rows, indent=1))
+    print(table(rows))
+    return 0 if all(row["ok"] for row in rows) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,16 @@
+"""The product's addresses, and the floors'."""
+
+from django.urls import path
+
+from config.urls import *  # noqa: F403
+from config.urls import urlpatterns as product
+from tests.bench import floors
+
+urlpatterns = [
+    *product,
+    path("bench/list/", floors.case_list),
+    path("bench/case/<str:case_no>/", floors.case),
+    path("bench/api/", floors.api_list),
+    path("bench/register/", floors.register),
+    path("bench/ledger/", floors.ledger),
+]

@@ -1,0 +1,75 @@
+"""Two people on one case, and sixteen at the register: exactly one winner, no number lost or given twice."""
+
+from __future__ import annotations
+
+import pytest
+from django.db import connections
+
+from disputes.models import Dispute, Event, MoveRefused
+from tests import factories as f
+from tests.factories import NOW
+from tests.faults import processes
+
+
+def race(number: int, pks: list[int], barrier, w) -> list[str]:
+    """Each case in turn: both processes read it, wait for one another, and move it."""
+    answers = []
+    for turn, pk in enumerate(pks):
+        case = Dispute.objects.get(pk=pk)
+        by = w.grid if number else w.assistant
+        by.forget_scope()
+        barrier.wait(60)
+        try:
+            if number and turn % 2:
+                case.perform("withdraw", by=by, at=NOW, version=case.version, asked_by="双方", reason="自行说和")
+            else:
+                case.perform("take_up", by=by, at=NOW, version=case.version, handler=by)
+            answers.append("won")
+        except MoveRefused as refused:
+            answers.append(refused.sentence)
+    return answers
+
+
+def run_races(w, count: int) -> None:
+    pks = [f.register(w).pk for _ in range(count)]
+    barrier = processes.CONTEXT.Barrier(2)
+    first, second = processes.together(2, race, pks, barrier, w)
+    assert len(first) == len(second) == count
+    for a, b in zip(first, second, strict=True):
+        assert (a == "won") != (b == "won"), (a, b)
+        assert any(name in (a, b)[a == "won"] for name in ("才让卓玛", "马小兰", "待受理", "调解中", "不能")), (a, b)
+    assert Event.objects.exclude(kind="register").count() == count  # one event each: the loser left none
+    assert not Dispute.objects.exclude(version=2).exists()
+
+
+def test_of_two_moves_on_one_case_exactly_one_wins(w):
+    run_races(w, 50)
+
+
+@pytest.mark.full
+def test_of_two_moves_on_one_case_exactly_one_wins_500_times(w):
+    run_races(w, 500)
+
+
+def run_registrations(w, writers: int, count: int) -> None:
+    def register(number: int) -> list[str]:
+        share = range(number, count, writers)
+        numbers = [f.register(w).case_no for _ in share]
+        connections.close_all()
+        return numbers
+
+    answers = processes.together(writers, register)
+    errors = [answer for answer in answers if not isinstance(answer, list)]
+    assert not errors
+    numbers = sorted(number for answer in answers for number in answer)
+    assert numbers == [f"620623-103-2026-{serial:04}" for serial in range(1, count + 1)]
+    assert Dispute.objects.count() == count
+
+
+def test_four_at_the_register_at_once_get_numbers_without_gap_or_double(w):
+    run_registrations(w, 4, 40)
+
+
+@pytest.mark.full
+def test_sixteen_at_the_register_at_once_get_200_numbers(w):
+    run_registrations(w, 16, 200)

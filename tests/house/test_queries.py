@@ -1,0 +1,120 @@
+"""Every list asks the database as often with one row as with three, and how often is written here."""
+
+from __future__ import annotations
+
+import datetime as dt
+import time
+from types import SimpleNamespace
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from followups.models import Notice
+from followups.reactions import react
+from tests import factories
+from tests.access.inventory import addresses
+from villages.models import Role, SpecialDay
+
+#: list → (who looks, how many queries)
+LISTS: dict[str, tuple[str, int]] = {
+    "": ("officer", 23),
+    "todo/": ("officer", 10),
+    "me/": ("officer", 9),
+    "villages/": ("officer", 12),
+    "villages/gaps/": ("officer", 13),
+    "manage/people/": ("sysadmin", 8),
+    "manage/offices/": ("sysadmin", 7),
+    "manage/audit/": ("auditor", 7),
+    "disputes/": ("officer", 12),
+    "followups/": ("officer", 10),
+    "notices/": ("officer", 9),
+    "ledger/": ("officer", 19),
+    "ledger/export/": ("officer", 18),
+    "api/v1/areas/": ("officer", 9),
+    "api/v1/offices/": ("officer", 9),
+    "api/v1/me/": ("officer", 9),
+    "api/v1/disputes/": ("officer", 11),
+    "api/v1/saved-filters/": ("officer", 9),
+    "api/v1/followups/": ("officer", 12),
+    "api/v1/notices/": ("officer", 12),
+    "api/v1/ledger/": ("officer", 24),
+}
+#: Addresses without an object in them that list nothing.
+NO_LISTS = {
+    "healthz/",
+    "healthz/reminders/",
+    "login/",
+    "help/",
+    "me/password/",
+    "disputes/new/",
+    "manage/",
+    "manage/people/new/",
+    "manage/offices/new/",
+    "manage/postings/new/",
+    "manage/deadlines/",
+    "manage/calendar/",
+    "manage/codes/",
+    "manage/audit/check/",
+    "api/v1/schema/",
+    "api/v1/docs/",
+    "api/v1/deadlines/",
+    "api/v1/codes/",
+    "api/v1/calendar/",
+}
+
+
+def more(w: SimpleNamespace, n: int) -> None:
+    """One more of everything that a list can show."""
+    at = timezone.now()
+    case = factories.register(w, at=at)
+    done = factories.register(w, at=at)
+    done.perform("take_up", by=w.assistant, at=at, handler=w.assistant)
+    facts = factories.settlement(w, done, at, organisation=w.committee, chair=w.village_mediator)
+    react(done.perform("settle", by=w.assistant, at=at, **facts).pk)
+    Notice.objects.create(user=w.officer, dispute=case, kind="return", created_at=at)
+    w.officer.saved_filters.create(name=f"条件{n}", query="status=waiting")
+    village = factories.area(f"62062310321{n}", f"新村{n}", 5, w.township)
+    committee = factories.office(f"62062310321{n}-V", "village", f"新村{n}村委会", village)
+    factories.user(f"new{n}", f"新人{n}", (committee, Role.ASSISTANT))
+
+
+@pytest.fixture
+def w(db) -> SimpleNamespace:
+    w = factories.world()
+    years = {timezone.localdate().year, (timezone.localdate() + dt.timedelta(days=31)).year}
+    for year in years:
+        SpecialDay.objects.get_or_create(day=dt.date(year, 1, 1), kind="holiday", name="元旦")
+    more(w, 1)
+    return w
+
+
+def queries(w: SimpleNamespace, route: str, who: str) -> int:
+    client = Client()
+    client.force_login(getattr(w, who), "django.contrib.auth.backends.ModelBackend")
+    session, now = client.session, int(time.time())
+    session.update({"began_at": now, "seen_at": now})
+    session.save()
+    client.get(f"/{route}")  # what a process or a throttle keeps is there from now on
+    with CaptureQueriesContext(connection) as captured:
+        response = client.get(f"/{route}")
+    assert response.status_code == 200
+    return len(captured)
+
+
+def test_a_list_asks_as_often_with_three_rows_as_with_one(w: SimpleNamespace) -> None:
+    one = {route: queries(w, route, who) for route, (who, _number) in LISTS.items()}
+    more(w, 2)
+    more(w, 3)
+    three = {route: queries(w, route, who) for route, (who, _number) in LISTS.items()}
+    assert three == one, three
+    assert three == {route: number for route, (_who, number) in LISTS.items()}
+
+
+def test_every_list_stands_here() -> None:
+    """A new list comes with its number of queries; one that is gone is taken off."""
+    listing = {address.route for address in addresses() if "GET" in address.methods and "<" not in address.route}
+    assert listing - NO_LISTS == LISTS.keys()
+    assert listing >= NO_LISTS
