@@ -12,6 +12,8 @@ from celery import Celery
 from celery.signals import beat_embedded_init, beat_init, setup_logging
 from django.conf import settings
 
+from config.broker import SCHEME
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
 
@@ -33,7 +35,7 @@ def broker() -> dict:
     for name in ("queue", "control"):
         (folder / name).mkdir(parents=True, exist_ok=True)
     return {
-        "broker_url": "filesystem://",
+        "broker_url": f"{SCHEME}://",
         "broker_transport_options": {
             "data_folder_in": str(folder / "queue"),
             "data_folder_out": str(folder / "queue"),

@@ -1,5 +1,6 @@
 """Celery's settings: what must never travel, and a schedule of one line."""
 
+from config.broker import SCHEME
 from config.celery import app, broker
 
 
@@ -26,7 +27,7 @@ def test_no_pickle_and_no_results():
 def test_embedded_the_broker_is_a_folder_under_var(settings, tmp_path):
     settings.REDIS_URL, settings.VAR_DIR = "", tmp_path
     options = broker()
-    assert options["broker_url"] == "filesystem://"
+    assert options["broker_url"] == f"{SCHEME}://"
     assert options["broker_transport_options"]["data_folder_in"] == str(tmp_path / "broker/queue")
     assert (tmp_path / "broker/queue").is_dir()
 

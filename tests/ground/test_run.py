@@ -64,16 +64,22 @@ def test_a_killed_worker_is_started_again(home):
     port, log = free_port(), folder / "run.log"
     with running([*RUN, str(port)], environment, log) as process:
         wait_until(lambda: ask(port, "/healthz/reminders/")[0] == 200, 60, log)
-        workers = [line for line in members(process.pid) if "celery" in line]
+        wait_until(lambda: celery_processes(process.pid), 20, log)
+        worker = min(celery_processes(process.pid))
         # Younger than ten seconds it would count as misconfigured.
-        wait_until(lambda: _age(int(workers[0].split()[1])) > 11, 15)
-        os.kill(min(int(line.split()[1]) for line in workers), signal.SIGKILL)
-        wait_until(lambda: "is started again" in log.read_text(), 10)
+        wait_until(lambda: age(worker) > 11, 20, log)
+        os.kill(worker, signal.SIGKILL)
+        wait_until(lambda: "is started again" in log.read_text(), 10, log)
         assert ask(port, "/healthz/")[0] == 200
-        wait_until(lambda: len([x for x in members(process.pid) if "celery" in x]) >= 2, 20)
+        wait_until(lambda: len(celery_processes(process.pid)) >= 2, 20, log)
 
 
-def _age(pid: int) -> int:
+def celery_processes(session: int) -> list[int]:
+    return [int(line.split()[1]) for line in members(session) if "celery" in line]
+
+
+def age(pid: int) -> int:
+    """Seconds since the process started; an error when it is gone."""
     return int(subprocess.run(["ps", "-o", "etimes=", "-p", str(pid)], capture_output=True, text=True).stdout)
 
 
