@@ -4,5 +4,5 @@ from ledgers import views
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("ledger/", views.page, name="ledger"),
-    path("ledger/export/", views.download, name="ledger-export"),
+    path("ledger/download/", views.download, name="ledger-download"),
 ]

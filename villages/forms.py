@@ -163,10 +163,21 @@ class NewAccountForm(AccountForm):
 
 
 # --- postings --------------------------------------------------------------------------------------------------------
+class PersonSelect(forms.Select):
+    """The search box of a long list also finds people by their initials, which nobody has to look at."""
+
+    def create_option(self, name: str, value: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        option = super().create_option(name, value, *args, **kwargs)
+        if person := getattr(value, "instance", None):
+            option["attrs"]["data-find"] = person.initials
+        return option
+
+
 class PersonChoice(forms.ModelChoiceField):
+    widget = PersonSelect
+
     def label_from_instance(self, obj: User) -> str:
-        # The initials stand there so that the search box of a long list finds people by them.
-        return " ".join(part for part in (obj.name, obj.username, obj.initials) if part)
+        return f"{obj.name} {obj.username}"
 
 
 class PostingForm(PlainForm):

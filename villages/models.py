@@ -299,6 +299,19 @@ class Code(models.Model):
     """One entry of an official or local code table; codes are strings, used ones are end-dated, never deleted."""
 
     LOCAL = "local"  # standing of a code that the county added by hand
+    TABLES = {
+        "case_source": _("案件来源"),
+        "dispute_type_zz_l1": _("纠纷大类"),
+        "dispute_type_zz_l2": _("纠纷类型"),
+        "dispute_type_moj_stat": _("人民调解统计类型"),
+        "dispute_type_moj_stat_ext": _("人民调解统计类型（省里增加）"),
+        "dispute_type_police_call": _("接处警纠纷类型"),
+        "event_scale": _("事件规模"),
+        "event_level": _("事件级别"),
+        "event_nature": _("事件性质"),
+        "resolution_method": _("化解方式"),
+        "sex_gb2261": _("性别"),
+    }
 
     table = models.CharField(_("字典"), max_length=40)
     code = models.CharField(_("代码"), max_length=8)
@@ -317,6 +330,11 @@ class Code(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @classmethod
+    def table_name(cls, table: str) -> str:
+        """What people call that table; a table that only this county has goes by its own name."""
+        return str(cls.TABLES.get(table, table))
 
 
 class TypeMap(models.Model):

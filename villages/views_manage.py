@@ -208,8 +208,12 @@ def codes(request: SignedInRequest) -> HttpResponse:
         request,
         "manage/codes.html",
         {
-            "tables": Code.objects.order_by("table").values("table").annotate(n=Count("pk")),
+            "tables": [
+                row | {"name": Code.table_name(row["table"])}
+                for row in Code.objects.order_by("table").values("table").annotate(n=Count("pk"))
+            ],
             "table": table,
+            "table_name": Code.table_name(table),
             "rows": rows,
             "today": today(),
         },
@@ -248,7 +252,7 @@ def _code_page(request: SignedInRequest, table: str, row: Code | None) -> HttpRe
     return render(
         request,
         "manage/code.html",
-        {"form": form, "code": row, "table": table},
+        {"form": form, "code": row, "table": table, "table_name": Code.table_name(table)},
         status=status_of(form),
     )
 

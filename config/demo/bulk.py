@@ -134,7 +134,7 @@ class Writer:
                 if not higher:
                     break
                 desk = history.county.desk(self.village, self.draft.case.tier + 1)
-                self.draft.escalate(by, at, rng.choice(sentences.ESCALATE), desk)
+                self.draft.escalate(by, at, sentences.escalation(rng, self.draft.case.type_l1), desk)
             if ending == "withdraw":
                 self.draft.withdraw(by, at, "双方提出。" + rng.choice(sentences.WITHDRAWN))
             elif ending == "settle":

@@ -129,6 +129,7 @@ class History:
             low, high = kind.amount
             amount = int(round(low * (high / low) ** rng.random(), -2))
         found_on = at.date() - DAY * rng.choice((0, 0, 0, 1, 2))
+        few = not (kind.l1 == "09" or kind.organisation)  # land and cooperatives concern many, a loan does not
         sources = {1: ("06", "06", "01", "02"), 2: ("03", "01", "06"), 3: ("09", "05", "07", "08")}
         given = {
             "village": village,
@@ -141,7 +142,7 @@ class History:
             "place": sentences.fill(rng, rng.choice(kind.places)),
             "narrative": sentences.fill(rng, rng.choice(kind.stories), yuan=amount),
             "demands": sentences.fill(rng, rng.choice(kind.demands), yuan=amount),
-            "people_count": rng.choice((2, 2, 2, 3, 4, 5, 7)) if rng.random() < 0.9 else rng.randint(8, 26),
+            "people_count": rng.choice((2, 2, 2, 3, 4, 5, 7)) if few or rng.random() < 0.8 else rng.randint(8, 26),
             "amount": Decimal(amount) if amount else None,
             "complexity": rng.choices(("simple", "ordinary", "complex", "major"), (30, 52, 15, 3))[0],
         }

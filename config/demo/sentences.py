@@ -315,9 +315,13 @@ FAILED = (
     "双方当面说了各自的理由，谁也不让，先各自回去想。",
     "谈到钱数就僵住了，差得不多，都要面子，没有谈成。",
 )
-ESCALATE = (
-    "涉及丈量和档案，村上定不下来，需要警务室组织两委和司法所一起谈。",
-    "谈了两次没有谈成，双方情绪都上来了，需要上一级出面。",
+_ESCALATE = (
+    "谈了几次没有谈成，双方情绪都上来了，需要上一级出面。",
+    "双方差距大，各有各的证人，需要和司法所一起谈。",
+    "一方不认村上的说法，要求上一级主持。",
+)
+_ESCALATE_LAND = (
+    "涉及丈量和档案，村上定不下来，需要两委和司法所一起谈。",
     "涉及两个村的草场，村上一家说了不算。",
     "牵扯自然资源所和水务站的意见，需要召集部门一起商量。",
 )
@@ -365,6 +369,11 @@ EDUCATION = ("讲了草原法关于界线的规定", "讲了人民调解协议�
 CALMING = ("拉了家常，劝了几句", "听老人说了心里话", "", "", "")
 NOT_REACHED = ("上山放牧，手机没有信号", "外出务工，电话没有人接", "家里锁着门，邻居说去了县城")
 UNHAPPY = ("说钱到现在没有付，话里有气。", "说对方又把围栏往外挪了，要找村上评理。")
+
+
+def escalation(rng: random.Random, l1: str) -> str:
+    """Why a case is passed up; questions of land need a survey and other offices."""
+    return rng.choice(_ESCALATE + _ESCALATE_LAND if l1 == "09" else _ESCALATE)
 
 
 def fill(rng: random.Random, text: str, *, yuan: int | None = None) -> str:

@@ -101,7 +101,7 @@ def begun(
         yield (at := soon(rng, at))
         history.note(case, rng, kind, by=by, at=at, failed=True)
         yield (at := history.moment(rng, day, 8, 11))
-        history.move(case, "escalate", by=by, at=at, reason=rng.choice(sentences.ESCALATE))
+        history.move(case, "escalate", by=by, at=at, reason=sentences.escalation(rng, case.type_l1))
     return case, at
 
 

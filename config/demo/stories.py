@@ -10,10 +10,10 @@ from config.demo import sentences
 from config.demo.county import TOWN_1, TOWN_2, VILLAGE_1
 from config.demo.history import DAY, History, Story, still_open
 from config.demo.sentences import Kind
-from disputes.models import Dispute, MoveRefused
+from disputes.models import Dispute, MoveRefused, Party
 from disputes.moves import Status
 from followups.models import ReturnVisit
-from followups.visits import parties_without_visit, record_visit, waive_visit
+from followups.visits import VISITED, parties_without_visit, record_visit, waive_visit
 from villages.models import Area
 
 ENDINGS = {"settle": 86, "refer": 4, "end": 4, "withdraw": 4, "drag": 2}
@@ -102,7 +102,7 @@ def handling(history: History, rng: random.Random, case: Dispute, kind: Kind, at
             return
         if higher:
             try:
-                history.move(case, "escalate", by=by, at=at, reason=rng.choice(sentences.ESCALATE))
+                history.move(case, "escalate", by=by, at=at, reason=sentences.escalation(rng, case.type_l1))
                 continue
             except MoveRefused:  # past the case's limit: it ends here
                 pass
@@ -176,10 +176,28 @@ def after_settlement(history: History, rng: random.Random, case: Dispute, kind: 
         history.move(case, "reopen", by=crew[0], at=at, **words)
         yield from course(history, rng, case, kind, at)
         return
-    if rng.random() < 0.1:
-        return  # ready, and nobody has closed it yet
-    by = next(person for person in crew if case.tier == 1 or person.pk != case.handler_id)
-    history.move(case, "close", by=by, at=at, reason=rng.choice(sentences.CLOSE))
+    if rng.random() < 0.9:  # else it is ready, and nobody has closed it yet
+        by = next(person for person in crew if case.tier == 1 or person.pk != case.handler_id)
+        history.move(case, "close", by=by, at=at, reason=rng.choice(sentences.CLOSE))
+    yield from performance_visits(history, rng, case, at)
+
+
+def performance_visits(history: History, rng: random.Random, case: Dispute, at: dt.datetime) -> Story:
+    """What was promised for a day is asked about near that day, 结案 or not; some of these visits are forgotten."""
+    while rng.random() < 0.93:
+        planned = list(ReturnVisit.objects.planned().filter(dispute=case, round=case.round).select_related("party"))
+        if not planned:
+            return
+        due_on = min(visit.due_on for visit in planned)
+        day = history.rules(due_on).calendar.next_workday(due_on - DAY * rng.randint(0, 2))
+        at = history.moment(rng, day) if day > at.date() else history.later(rng, at, 1, 3)
+        yield at
+        case.refresh_from_db()
+        if case.status not in VISITED:
+            return
+        parties = {visit.party for visit in planned if visit.due_on == due_on}
+        missing = rng.random() < 0.1
+        visit(history, rng, case, at=at, parties=sorted(parties, key=lambda p: p.pk), missing=missing, relapse=False)
 
 
 def visit(
@@ -188,16 +206,17 @@ def visit(
     case: Dispute,
     *,
     at: dt.datetime,
+    parties: list[Party] | None = None,
     missing: bool = False,
     relapse: bool | None = None,
 ) -> bool:
-    """One visit to every party that is still to be reached; True when it flared up again."""
+    """One visit to `parties`, else to all that are still to be reached; True when it flared up again."""
     planned = ReturnVisit.objects.planned().filter(dispute=case, round=case.round).first()
     office = planned.office_id if planned else case.desk_id
     by = (history.county.crews[office] or history.county.crews[case.desk_id])[0]
     relapse = rng.random() < 0.035 if relapse is None else relapse
     answers = {}
-    for number, party in enumerate(parties_without_visit(case)):
+    for number, party in enumerate(parties or parties_without_visit(case)):
         if missing and number == 0:
             next_on = at.date() + 3 * DAY
             answers[party.pk] = {"reached": False, "why_failed": rng.choice(sentences.NOT_REACHED), "next_on": next_on}

@@ -6,6 +6,7 @@ ui.each("select:not([data-plain])", function (select) {
     create: false,
     maxOptions: null,
     allowEmptyOption: true,
+    searchField: ["text", "find"], // data-find: initials and the like, found but not shown
     render: {
       no_results: function () {
         const line = document.createElement("div");
@@ -20,6 +21,14 @@ ui.each("select:not([data-plain])", function (select) {
   });
   // The box carries the label now; the select behind it only carries the value.
   select.setAttribute("aria-hidden", "true");
+  select.setAttribute("aria-labelledby", select.id + "-ts-label");
+  // A closed list is hidden by app.css; the inline style that the library leaves behind says the same twice.
+  const plain = function () {
+    // Asked first, because Chromium writes the attribute only when somebody looks.
+    if (box.dropdown.hasAttribute("style")) box.dropdown.removeAttribute("style");
+  };
+  box.on("dropdown_close", plain);
+  plain();
   // Enter that ends a pinyin word must not choose an option: it is caught before the box sees it.
   box.wrapper.addEventListener(
     "keydown",

@@ -88,7 +88,7 @@ def without_roles(address: Address) -> ExitStack:
 
 
 #: Lists of cases: without their scope the answer stays 200 and names what it must not.
-LISTS = ("disputes/", "followups/", "ledger/", "ledger/export/")
+LISTS = ("disputes/", "followups/", "ledger/", "ledger/download/")
 API_LISTS = ("api/v1/disputes/", "api/v1/followups/", "api/v1/ledger/")
 
 

@@ -160,7 +160,7 @@ def measure(sites: list[Site]) -> list[dict[str, Any]]:
     for site in sites:
         client = site.client("supervisor1")
         query = f"?month={MONTH}"
-        export = ("GET", f"/ledger/export/{query}", None)
+        export = ("GET", f"/ledger/download/{query}", None)
         floor_call = ("GET", f"/bench/ledger/{query}", None)
         a, b = alternate(client, lambda i, c=export: c, lambda i, c=floor_call: c, range(ROUNDS + 1))
         rows.append(result("ledger export", backend, site.size, statistics.median(a), statistics.median(b), 2))

@@ -32,7 +32,7 @@ LISTS: dict[str, tuple[str, int]] = {
     "followups/": ("officer", 10),
     "notices/": ("officer", 9),
     "ledger/": ("officer", 19),
-    "ledger/export/": ("officer", 18),
+    "ledger/download/": ("officer", 18),
     "api/v1/areas/": ("officer", 9),
     "api/v1/offices/": ("officer", 9),
     "api/v1/me/": ("officer", 9),

@@ -51,7 +51,7 @@ PAYLOADS = [
 
 def fetch(client, user, **query):
     client.force_login(user)
-    return client.get("/ledger/export/", {"month": "2026-03", **query})
+    return client.get("/ledger/download/", {"month": "2026-03", **query})
 
 
 def body(answer) -> bytes:
