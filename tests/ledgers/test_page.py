@@ -47,7 +47,7 @@ def test_a_condition_outside_the_choices_gets_the_same_sentence_whether_it_exist
 
 
 @pytest.mark.parametrize("who", ["department", "counsellor", "sysadmin", "secadmin", "auditor", "nobody"])
-@pytest.mark.parametrize("url", [URL, URL + "export/"])
+@pytest.mark.parametrize("url", [URL, URL + "download/"])
 def test_who_has_no_ledger_is_told_so(client, w, who, url):
     client.force_login(getattr(w, who))
     answer = client.get(url)
