@@ -19,11 +19,11 @@ SCHEME = "folder"
 
 
 class Channel(filesystem.Channel):
-    def _put(self, queue: str, message: Any, **kwargs: Any) -> None:
+    def _put(self, queue: str, payload: Any, **kwargs: Any) -> None:  # type: ignore[override] # the bases disagree
         # Until the rename the name does not end in the queue's ".msg", so no reader takes it.
         place = Path(self.data_folder_out) / f"{time.monotonic_ns() // 1_000_000}_{uuid.uuid4()}.{queue}.msg"
         written = place.with_suffix(".part")
-        written.write_text(dumps(message))
+        written.write_text(dumps(payload))
         os.replace(written, place)
 
     def _queue_bind(self, exchange: str, routing_key: str, pattern: str, queue: str) -> None:
