@@ -861,6 +861,7 @@ class Party(models.Model):
 
     class Meta:
         ordering = ["dispute", "side", "pk"]
+        indexes = [models.Index(fields=["name"], name="party_by_name")]
 
     def __str__(self) -> str:
         return self.name

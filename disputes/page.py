@@ -138,10 +138,7 @@ def list_rows(cases: Sequence[Dispute], user: User, known: codes.Names, calendar
                 "danger": danger[1] if danger else "",
                 "danger_kind": danger[0] if danger else "",
                 "found": case.found_on.isoformat(),
-                "version": case.version,
                 "pk": case.pk,
-                "tier_no": case.tier,
-                "waited": waited(case.arrived_at, now),
             }
         )
     return rows
@@ -157,13 +154,14 @@ def waited(since: dt.datetime, now: dt.datetime) -> str:
     return _g("%(n)d 天") % {"n": minutes // (24 * 60)}
 
 
-def senders(rows: list[dict]) -> None:
-    """Add to each waiting row who sent it and why; one query."""
+def add_waiting(rows: list[dict], cases: Sequence[Dispute], now: dt.datetime) -> None:
+    """Add to each waiting row how long it has waited, who sent it and why; one query."""
     found: dict[int, Any] = {}
     events = Event.objects.filter(dispute__in=[r["pk"] for r in rows], kind__in=HANDED).order_by("pk")
     for event in events.values("dispute_id", "kind", "by_name", "text__body"):
         found[event["dispute_id"]] = event
-    for row in rows:
+    for row, case in zip(rows, cases, strict=True):
+        row |= {"version": case.version, "tier_no": case.tier, "waited": waited(case.arrived_at, now)}
         sent = found.get(row["pk"])
         row["sender"] = sent and {
             "what": str(MOVES[sent["kind"]].label),

@@ -109,7 +109,7 @@ def case_list(request: HttpRequest) -> HttpResponse:
         listing = Page(chosen, request.GET, counted=found.qs, oldest_first=waiting)
         rows = pages.list_rows(listing.rows, user, found.codes.names, load_calendar(timezone.localdate(now)), now)
         if waiting:
-            pages.senders(rows)
+            pages.add_waiting(rows, listing.rows, now)
     pairs = found.pairs() if valid else []
     chips = found.chips()
     context = {
