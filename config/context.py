@@ -12,6 +12,7 @@ from django.utils.functional import SimpleLazyObject
 from django.utils.translation import gettext as _
 
 from config.demo import is_demo
+from disputes.field.models import SORTERS
 from followups.notices import unread_count
 from followups.pump import pump_is_stale
 from villages.models import DESK_ROLES, Role, SpecialDay, User, today
@@ -20,6 +21,9 @@ from villages.models import DESK_ROLES, Role, SpecialDay, User, today
 SECTIONS = {
     "": "home",
     "todo": "todo",
+    "visits": "visits",
+    "captures": "visits",
+    "triage": "triage",
     "disputes": "disputes",
     "followups": "followups",
     "ledger": "ledger",
@@ -78,6 +82,10 @@ def navigation(user: User) -> list[dict[str, Any]]:
     if works:
         groups[0]["items"].append(entry("todo", "/todo/", "list-check", _("我的待办")))
     if works or supervises:
+        groups[0]["items"].append(entry("visits", "/visits/", "geo-alt", _("入村排查")))
+    if not scope.roles.isdisjoint(SORTERS):
+        groups[0]["items"].append(entry("triage", "/triage/", "signpost-split", _("待分流")))
+    if works or supervises:
         groups.append(
             {
                 "label": _("办案"),
@@ -101,7 +109,7 @@ def tabs(user: User) -> list[dict[str, Any]]:
     if scope.desks or scope.has(Role.SUPERVISOR):
         rows.append(entry("disputes", "/disputes/", "journal-text", _("案件")))
     if scope.desks:
-        rows.append(entry("new", "/disputes/new/", "plus-circle-fill", _("登记")))
+        rows.append(entry("new", "/visits/new/", "plus-circle-fill", _("排查")))
         rows.append(entry("todo", "/todo/", "list-check", _("待办")))
     elif scope.has(Role.SUPERVISOR):
         rows.append(entry("ledger", "/ledger/", "table", _("台账")))

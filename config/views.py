@@ -47,6 +47,7 @@ def home(request: HttpRequest) -> HttpResponse:
         "works": bool(user.scope.desks),
         "supervises": not user.scope.desks and user.scope.has(Role.SUPERVISOR),
     }
+    context |= work.captures_on_home(user, day)
     if user.scope.desks:
         context["to_accept"] = visible.on_desk_of(user).filter(status=Status.WAITING).count()
         context["drafts"] = work.drafts_of(user)

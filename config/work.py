@@ -7,16 +7,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db.models import Q
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from disputes.clock import time_left
 from disputes.codes import Names, type_name
 from disputes.codes import names as code_names
+from disputes.field.models import SORTERS, Capture
 from disputes.models import Dispute
 from disputes.moves import Status
 from followups.models import ReturnVisit
-from villages.models import Draft, User
+from villages.models import Draft, Role, User
 from villages.workdays import WorkCalendar, load_calendar
 
 KINDS = {"accept": gettext_lazy("待受理"), "limit": gettext_lazy("化解时限"), "visit": gettext_lazy("回访")}
@@ -134,6 +136,24 @@ def _visits(user: User, today: dt.date, names: Names) -> list[Todo]:
                 primary=True,
             )
         )
+    return found
+
+
+def captures_on_home(user: User, today: dt.date) -> dict[str, Any]:
+    """可能激化 that nobody took note of, for officers; what waits to be sorted, for sorters; what waits longer than one
+    working day, for supervisors."""
+    scope = user.scope
+    visible = Capture.objects.visible_to(user).select_related("village__parent", "desk").order_by("at")
+    found: dict[str, Any] = {}
+    if scope.has(Role.OFFICER):
+        found["alarms"] = list(visible.unacknowledged()[:10])
+    if not scope.roles.isdisjoint(SORTERS):
+        found |= {"sorts": True, "to_sort": visible.to_sort(today).count()}
+    elif scope.has(Role.SUPERVISOR):
+        calendar = load_calendar(today)
+        waiting = visible.filter(state=Capture.State.NEW)[:200]
+        late = [row for row in waiting if calendar.between(timezone.localdate(row.at), today) > 1]
+        found["unsorted"] = late[:20]
     return found
 
 

@@ -6,6 +6,7 @@ A draft copies phones, ID numbers and addresses, so it lies under the same key r
 from __future__ import annotations
 
 import datetime as dt
+import re
 import uuid
 from collections.abc import Callable
 from typing import Any
@@ -20,6 +21,7 @@ from disputes.moves import MOVES
 from villages.models import Draft, User
 
 MAX_BYTES = 500_000  # form-encoded: one Han character is nine of them
+UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _CELL = {"table": "villages_draft", "column": "sealed"}
 
 
@@ -45,6 +47,12 @@ def _move(user: User, rest: str) -> str | None:
     return _of_case(user, case_no, f"/disputes/%s/moves/{name}/") if name in MOVES else None
 
 
+def _capture(user: User, rest: str) -> str | None:
+    from disputes.field.models import Visit
+
+    return f"/visits/{rest}/" if UUID.fullmatch(rest) and Visit.objects.filter(uid=rest, by=user).exists() else None
+
+
 #: First part of a draft's key → the address where the form stands, or None for a key that is not this user's.
 #: Upper rooms add their own in AppConfig.ready().
 KINDS: dict[str, Callable[[User, str], str | None]] = {
@@ -52,6 +60,7 @@ KINDS: dict[str, Callable[[User, str], str | None]] = {
     "note": _note,
     "edit": _edit,
     "move": _move,
+    "capture": _capture,
 }
 
 

@@ -1043,6 +1043,7 @@ OTHER_EVENTS = {
     "void_asked": _("提请作废"),
     "visit": _("回访"),
     "waive": _("书面免访"),
+    "source": _("走访线索"),
 }
 
 
@@ -1173,3 +1174,7 @@ class SavedFilter(models.Model):
     class Meta:
         ordering = ["pk"]
         constraints = [models.UniqueConstraint(fields=["user", "name"], name="a_saved_filter_has_its_own_name")]
+
+
+# Django finds a room's tables through this module.
+from disputes.field import models as _field  # noqa: E402, F401

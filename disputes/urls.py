@@ -1,6 +1,6 @@
 """Addresses of the pages of cases; the names are a contract (product.md)."""
 
-from django.urls import URLPattern, URLResolver, path
+from django.urls import URLPattern, URLResolver, include, path
 
 from disputes import views
 
@@ -23,4 +23,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("disputes/<str:case_no>/attachments/<uuid:uid>/", views.download, name="download"),
     path("drafts/<str:key>/", views.draft, name="draft"),
     path("drafts/<str:key>/discard/", views.discard_draft, name="discard-draft"),
+    path("", include("disputes.field.urls")),
 ]

@@ -129,6 +129,7 @@ REACTIONS: Mapping[str, list[Reaction]] = {
     "void_asked": [],
     "visit":      [tell_of_a_relapse],
     "waive":      [],
+    "source":     [],
 }
 # fmt: on
 

@@ -42,7 +42,7 @@ ui.each("form[data-draft-url]", function (form) {
 
   function save() {
     clearTimeout(timer);
-    if (leaving) return;
+    if (leaving || !form.isConnected) return;
     const text = body();
     if (text === saved) return;
     if (abort) abort.abort();
@@ -98,6 +98,10 @@ ui.each("form[data-draft-url]", function (form) {
     if (abort) abort.abort();
   });
   window.addEventListener("pageshow", function () {
+    leaving = false;
+  });
+  // htmx sends the form without leaving the page: where that failed, what is typed goes on being kept.
+  form.addEventListener("htmx:afterRequest", function () {
     leaving = false;
   });
   document.addEventListener("visibilitychange", function () {

@@ -1,0 +1,16 @@
+"""Addresses of visits, captures and triage; the names are a contract (product.md)."""
+
+from django.urls import URLPattern, path
+
+from disputes.field import views
+
+urlpatterns: list[URLPattern] = [
+    path("visits/", views.visits, name="visits"),
+    path("visits/new/", views.begin, name="begin"),
+    path("visits/<uuid:uid>/", views.visit, name="walk"),
+    path("visits/<uuid:uid>/end/", views.end, name="end"),
+    path("captures/<uuid:uid>/", views.capture, name="capture"),
+    path("captures/<uuid:uid>/acknowledge/", views.acknowledge, name="acknowledge"),
+    path("triage/", views.triage, name="triage"),
+    path("triage/<uuid:uid>/", views.sort, name="sort"),
+]

@@ -1,0 +1,339 @@
+"""Pages of visits, captures and triage."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.core.paginator import Paginator
+from django.db import transaction
+from django.db.models import Count, Q
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from disputes import codes, drafts
+from disputes.field.forms import CaptureForm, EndForm, SortForm, VisitForm
+from disputes.field.models import SORTERS, SORTS, Capture, Visit
+from disputes.filters import similar_to
+from disputes.models import Dispute, FactsMissing, MoveRefused
+from disputes.views import me, needs_desk, says_no
+from villages.models import DESK_ROLES, User
+
+PAGE = 50
+#: Where a door's fact stands on the form.
+FIELD_OF = {"target": "kind"}
+
+
+def _visit(request: HttpRequest, uid: Any) -> Visit:
+    """The visit inside the viewer's scope; any other is a 404 like one that does not exist."""
+    rows = Visit.objects.visible_to(me(request)).select_related("village__parent", "by")
+    found = rows.filter(uid=uid).first()
+    if found is None:
+        raise Http404
+    return found
+
+
+def _capture(request: HttpRequest, uid: Any) -> Capture:
+    rows = Capture.objects.visible_to(me(request)).select_related(
+        "village__parent", "visit__village", "by", "sorted_by"
+    )
+    found = rows.filter(uid=uid).first()
+    if found is None:
+        raise Http404
+    return found
+
+
+def _unless(sentence: str | None) -> None:
+    """Refuse before the form is judged: who may not act is told so, whatever they typed."""
+    if sentence:
+        raise MoveRefused(sentence)
+
+
+def _sorter(request: HttpRequest) -> User:
+    user = me(request)
+    if user.scope.roles.isdisjoint(SORTERS):
+        raise PermissionDenied(_("分流由民警和综治中心办理。你记下的在“入村排查”里"))
+    return user
+
+
+# --- visits ----------------------------------------------------------------------------------------------------------
+@require_GET
+def visits(request: HttpRequest) -> HttpResponse:
+    """Visits in the viewer's scope, newest first; nil reports stand among them."""
+    user = me(request)
+    if user.scope.q() is None:
+        raise PermissionDenied(_("你的岗位不看走访。回首页看你能办的事"))
+    open_ones = Q(captures__state__in=[Capture.State.NEW, Capture.State.BACK, Capture.State.LATER])
+    rows = (
+        Visit.objects.visible_to(user)
+        .select_related("village__parent", "by")
+        .annotate(found=Count("captures"), unsorted=Count("captures", filter=open_ones))
+        .order_by("-visited_on", "-pk")
+    )
+    page = Paginator(rows, PAGE).get_page(request.GET.get("page"))
+    may_begin = not user.scope.roles.isdisjoint(DESK_ROLES)
+    mine = Capture.objects.filter(by=user, state=Capture.State.BACK).select_related("village").order_by("at")
+    context = {"page": page, "may_begin": may_begin, "sent_back": list(mine) if may_begin else []}
+    return render(request, "disputes/field/visits.html", context)
+
+
+@require_http_methods(["GET", "POST"])
+@says_no
+def begin(request: HttpRequest) -> HttpResponse:
+    """A new visit; what follows is the loop of captures."""
+    user = me(request)
+    needs_desk(user, _("你的岗位不登记走访。需要的联系村委会或警务室"))
+    form = VisitForm(request.POST if request.method == "POST" else None, user=user)
+    if request.method == "POST" and form.is_valid():
+        visit = Visit.objects.begin(by=user, at=timezone.now(), request=request, **form.facts())
+        return HttpResponseRedirect(f"/visits/{visit.uid}/")
+    status = 422 if request.method == "POST" else 200
+    return render(request, "disputes/field/begin.html", {"form": form}, status=status)
+
+
+@require_http_methods(["GET", "POST"])
+@says_no
+def visit(request: HttpRequest, uid: Any) -> HttpResponse:
+    """The loop: what was captured so far and the next entry. Others in scope read the summary."""
+    found, user, now = _visit(request, uid), me(request), timezone.now()
+    key = f"capture:{found.uid}"
+    if request.method == "GET":
+        kept = drafts.load(user, key) if found.by_id == user.pk else None
+        form = CaptureForm(kept[0]) if kept else CaptureForm()
+        if kept:
+            drafts.show(form)
+        return _visit_page(request, found, form, restored=kept[1] if kept else None)
+    _unless(found.why_not_capture(user))
+    form = CaptureForm(request.POST)
+    if not form.is_valid():
+        return _visit_page(request, found, form, status=422)
+    submission = form.cleaned_data["submission"]
+    with transaction.atomic():
+        found.capture(by=user, at=now, facts=form.facts(), submission=submission, request=request)
+        drafts.drop(user, key)
+    if request.headers.get("HX-Request"):
+        return _visit_page(request, found, CaptureForm(), saved=True)
+    messages.success(request, _("已存下，接着记下一条"))
+    return HttpResponseRedirect(f"/visits/{uid}/#loop")
+
+
+def _visit_page(
+    request: HttpRequest,
+    found: Visit,
+    form: CaptureForm,
+    *,
+    restored: dt.datetime | None = None,
+    saved: bool = False,
+    status: int = 200,
+) -> HttpResponse:
+    user = me(request)
+    rows = _shown(found.captures.select_related("village__parent", "by").order_by("pk"), user)
+    mine = found.by_id == user.pk and not user.scope.roles.isdisjoint(DESK_ROLES)
+    context = {
+        "visit": found,
+        "rows": rows,
+        "number": len(rows) + 1,
+        "form": form,
+        "end": EndForm(initial={"households": found.households, "note": found.note}, auto_id="id_end_%s"),
+        "mine": mine,
+        "restored": restored,
+        "saved": saved,
+        "has_errors": status == 422,
+        "draft_key": f"capture:{found.uid}",
+    }
+    part = "disputes/field/loop.html" if request.headers.get("HX-Request") else "disputes/field/visit.html"
+    return render(request, part, context, status=status)
+
+
+@require_POST
+@says_no
+def end(request: HttpRequest, uid: Any) -> HttpResponse:
+    """The visit is over; without captures it is a nil report."""
+    found, user = _visit(request, uid), me(request)
+    _unless(found.why_not_capture(user))
+    form = EndForm(request.POST, auto_id="id_end_%s")
+    if not form.is_valid():
+        messages.error(request, str(next(iter(form.errors.values()))[0]))
+        return HttpResponseRedirect(f"/visits/{uid}/")
+    found.end(by=user, at=timezone.now(), request=request, **form.cleaned_data)
+    count = found.captures.count()
+    words = (
+        _("走访结束，记下 %(n)d 条，等待分流") % {"n": count} if count else _("走访结束，没有发现纠纷，零报告已计入")
+    )
+    messages.success(request, words)
+    return HttpResponseRedirect("/visits/")
+
+
+# --- one capture -----------------------------------------------------------------------------------------------------
+@require_http_methods(["GET", "POST"])
+@says_no
+def capture(request: HttpRequest, uid: Any) -> HttpResponse:
+    """What was captured and what became of it; its author fills in more until it is sorted."""
+    found, user = _capture(request, uid), me(request)
+    may_edit = not user.scope.roles.isdisjoint(DESK_ROLES) and found.why_not_edit(user) is None
+    form = CaptureForm(initial={name: getattr(found, name) for name in (*Capture.FACTS, "version")})
+    status = 200
+    if request.method == "POST":
+        _unless(found.why_not_edit(user))
+        sent = CaptureForm(request.POST, initial=form.initial)
+        if sent.is_valid():
+            version = sent.cleaned_data["version"] or 0
+            found.edit(by=user, at=timezone.now(), version=version, facts=sent.facts(), request=request)
+            messages.success(request, _("已补充，等待分流"))
+            return HttpResponseRedirect(f"/captures/{uid}/")
+        form, status = sent, 422
+    sources = found.sources.select_related("dispute", "by")
+    seen = set(Dispute.objects.visible_to(user).filter(sources__capture=found).values_list("pk", flat=True))
+    context = {
+        "capture": found,
+        "row": _shown([found], user)[0],
+        "form": form,
+        "may_edit": may_edit,
+        "sources": [source for source in sources if source.dispute_id in seen],
+        "may_acknowledge": _may_acknowledge(user, found),
+        "has_errors": status == 422,
+    }
+    return render(request, "disputes/field/capture.html", context, status=status)
+
+
+def _may_acknowledge(user: User, found: Capture) -> bool:
+    return found.may_escalate and found.acknowledged_at is None and user.scope.has("officer")
+
+
+@require_POST
+@says_no
+def acknowledge(request: HttpRequest, uid: Any) -> HttpResponse:
+    """A police officer has taken note of 可能激化."""
+    found = _capture(request, uid)
+    found.acknowledge(by=me(request), at=timezone.now(), request=request)
+    messages.success(request, _("已确认，记录了时间"))
+    return HttpResponseRedirect(f"/triage/?at={uid}")
+
+
+def _shown(captures: Any, user: User) -> list[dict[str, Any]]:
+    """Plain values of each row, as this viewer may read them."""
+    known = codes.names()
+    return [
+        {
+            "uid": row.uid,
+            "sides": row.sides_for(user),
+            "words": row.words_for(user),
+            "kind": codes.type_name(known, row.kind[:2], row.kind if len(row.kind) == 4 else "") if row.kind else "",
+            "found": row.get_found_display() if row.found else "",
+            "state": row.get_state_display(),
+            "unsorted": row.is_unsorted,
+            "may_escalate": row.may_escalate,
+            "acknowledged": row.acknowledged_at is not None,
+            "village": row.village.full_name,
+            "place": row.place,
+            "by": row.by.name,
+            "at": row.at,
+            "reason": row.reason,
+            "until": row.put_off_until if row.state == Capture.State.LATER else None,
+        }
+        for row in captures
+    ]
+
+
+# --- triage ----------------------------------------------------------------------------------------------------------
+@require_GET
+def triage(request: HttpRequest) -> HttpResponse:
+    """What waits to be sorted, dangerous ones first, with the chosen one beside it."""
+    user = _sorter(request)
+    return _triage_page(request, user, request.GET.get("at", ""))
+
+
+def _triage_page(request: HttpRequest, user: User, at: str, form: SortForm | None = None, **more: Any) -> HttpResponse:
+    now = timezone.now()
+    today = timezone.localdate(now)
+    visible = Capture.objects.visible_to(user)
+    waiting = visible.to_sort(today).select_related("village__parent", "by")
+    page = Paginator(waiting, PAGE).get_page(request.GET.get("page"))
+    rows = list(page.object_list)
+    chosen = next((row for row in rows if str(row.uid) == at), rows[0] if rows else None)
+    context: dict[str, Any] = {
+        "page": page,
+        "rows": _shown(rows, user),
+        "recent": _recent(user, now),
+        "put_off": visible.filter(state=Capture.State.LATER, put_off_until__gt=today).count(),
+        "sent_back": visible.filter(state=Capture.State.BACK).count(),
+        **more,
+    }
+    if chosen:
+        row = Capture.objects.select_related("village__parent", "visit__village", "by").get(pk=chosen.pk)
+        number = rows.index(chosen)
+        context |= {
+            "capture": row,
+            "chosen": context["rows"][number],
+            "number": page.start_index() + number,
+            "next": rows[number + 1].uid if number + 1 < len(rows) else "",
+            "form": form or SortForm(capture=row, user=user),
+            "similar": _similar(row, user),
+            "may_acknowledge": _may_acknowledge(user, row),
+        }
+    return render(request, "disputes/field/triage.html", context, status=422 if form else 200)
+
+
+def _recent(user: User, now: dt.datetime) -> list[dict[str, Any]]:
+    """What this person sorted in the last day, each with its undo."""
+    done = Capture.objects.visible_to(user).filter(sorted_by=user, sorted_at__gte=now - dt.timedelta(days=1))
+    rows = list(done.select_related("village__parent", "by").order_by("-sorted_at")[:5])
+    return [shown | {"version": row.version} for shown, row in zip(_shown(rows, user), rows, strict=True)]
+
+
+def _similar(row: Capture, user: User) -> list[dict[str, Any]]:
+    """Cases in scope that may be the same matter; a hint, never a decision."""
+    people = [{"name": name} for name in row.names()]
+    known = codes.names()
+    return [
+        {
+            "case": case,
+            "title": case.title_for(user, codes.type_name(known, case.type_l1, case.type_l2)),
+            "why": why,
+        }
+        for case, why in similar_to(user, people)
+    ]
+
+
+@require_POST
+@says_no
+def sort(request: HttpRequest, uid: Any) -> HttpResponse:
+    """Decide what one capture is, then on to the next."""
+    user = _sorter(request)
+    found = _capture(request, uid)
+    name, _colon, target = request.POST.get("sort", "new").partition(":")
+    if name not in SORTS:
+        raise Http404
+    form = SortForm(request.POST, capture=found, user=user)
+    if not form.is_valid():
+        return _triage_page(request, user, str(uid), form)
+    case = Dispute.objects.visible_to(user).filter(case_no=target).first() if target else None
+    try:
+        cases = found.sort(
+            name, by=user, at=timezone.now(), version=form.cleaned_data["version"], request=request, **form.facts(case)
+        )
+    except FactsMissing as missing:
+        for fact, sentence in missing.errors.items():
+            form.add_error(FIELD_OF.get(fact, fact), sentence)
+        return _triage_page(request, user, str(uid), form)
+    messages.success(request, _said(name, cases, found))
+    following = request.POST.get("next", "")
+    return HttpResponseRedirect(f"/triage/?at={following if name != 'undo' else uid}")
+
+
+def _said(name: str, cases: list[Dispute], found: Capture) -> str:
+    numbers = "、".join(case.case_no for case in cases)
+    return {
+        "new": _("已立案 %(no)s"),
+        "several": _("已拆成几件：%(no)s"),
+        "join": _("已并入 %(no)s"),
+        "none": _("已记为不是纠纷，记录还在"),
+        "back": _("已退回给%(who)s补充"),
+        "later": _("先放一放，到期再排进来"),
+        "undo": _("已撤销，回到待分流"),
+    }[name] % {"no": numbers, "who": found.by.name}

@@ -1,0 +1,25 @@
+// The capture loop: what could not be sent stays in the form and is sent again, once; nothing is stored in the browser.
+"use strict";
+ui.each("form[data-capture]", function (form) {
+  const status = document.querySelector("[data-net]");
+  let timer = 0;
+
+  function say(text) {
+    if (status) status.textContent = text;
+  }
+
+  form.addEventListener("htmx:sendError", function () {
+    say(ui.t("notSent"));
+    // The entry carries its own number, so a second arrival of the same one changes nothing.
+    clearTimeout(timer);
+    timer = setTimeout(function () {
+      if (form.isConnected) form.requestSubmit();
+    }, 5000);
+  });
+  form.addEventListener("htmx:responseError", function (e) {
+    say(ui.t(e.detail.xhr.status >= 500 ? "notSent" : "sendRefused"));
+  });
+  form.addEventListener("htmx:beforeRequest", function () {
+    clearTimeout(timer);
+  });
+});
