@@ -138,6 +138,10 @@ def _form(county: County, route: str, case: Dispute, username: str, today: str) 
         "disputes/<case_no>/grade/": {"level": "yellow", **REASON},
         "disputes/<case_no>/ask-void/": REASON,
         "followups/<case_no>/waive/<party>/": REASON,
+        "visits/new/": {"village": county.w.village.code, "visited_on": today},
+        "visits/<uid>/": {"words": "渠口又吵"},
+        "captures/<uid>/": {"words": "渠口又吵", "version": 1},
+        "triage/<uid>/": {"sort": "none", "version": 1, **REASON},
         "disputes/saved/": {"name": "新的", "query": "status=waiting"},
         "me/": {"font_size": "m", "after_save": "stay", "single_keys": "on"},
     }.get(route, {})

@@ -11,6 +11,7 @@ from django.utils import timezone
 from rest_framework.authtoken.models import Token
 
 from disputes import attachments
+from disputes.field.models import Capture, Visit
 from disputes.models import Dispute, Party, SavedFilter
 from disputes.safeguards import SAFETY_QUESTIONS
 from followups.models import Heartbeat, Notice
@@ -40,11 +41,19 @@ CASES = {
     "other_township": ("far_village", 1),
     "other_county": ("other_village", 1),
 }
+#: Where a visit was made and something captured on it.
+WALKS = {
+    "own_village": "village",
+    "sister_village": "sister_village",
+    "other_township": "far_village",
+    "other_county": "other_village",
+}
 #: Kind of thing in an address → the relations in which it is asked for.
 RELATIONS = {
     "none": ("-",),
     "case": (*CASES, "missing"),
     "part": (*CASES, "missing", "crossed"),  # crossed: an own case with another county's party or file
+    "walk": (*WALKS, "missing"),
     "mine": ("mine", "others", "missing"),
     "thing": ("one", "missing"),
     "village": ("own_village", "other_county", "missing"),
@@ -100,6 +109,7 @@ class County:
         self.cases = {name: self._case(name) for name in CASES}
         self.settled = {name: self._settled(name) for name in CASES}
         self.files = {name: self._file(case) for name, case in self.cases.items()}
+        self.captures = {name: self._capture(name) for name in WALKS}
         self.target = self._case("own_village")
         # The pump goes round, however long the tests of this module take.
         Heartbeat.objects.create(name="pump", at=self.now + dt.timedelta(days=1))
@@ -145,6 +155,15 @@ class County:
                 due_on=timezone.localdate(day) + dt.timedelta(days=5),
             )
         return case
+
+    def _capture(self, relation: str) -> Capture:
+        """Something dangerous, met by the village's own assistant."""
+        village: Area = getattr(self.w, WALKS[relation])
+        by, day = self.desk_users[village.pk, 1], timezone.localdate(self.now)
+        walk = Visit.objects.begin(by=by, at=self.now, village=village, visited_on=day)
+        a, b = PLAIN_NAMES
+        heard = {"side_a": a, "side_b": b, "kind": "09", "words": f"{a}和{b}在渠口吵", "may_escalate": True}
+        return walk.capture(by=by, at=self.now, facts=heard)
 
     def _parties(self, first: str, second: str, guardian: str = "") -> list[dict[str, Any]]:
         """Two parties with everything that is sealed; with a guardian the first is a minor."""
@@ -197,6 +216,9 @@ class County:
                 return "620623-103-2026-9999" if case is None else case.case_no
             case "party" | "party_id":
                 return 99999 if child is None else self.party(child).pk
+            case "uid" if kind_of(route) == "walk":
+                row = self.captures.get(relation)
+                return uuid.UUID(int=1) if row is None else (row.visit if "visits/" in route else row).uid
             case "uid":
                 found = self.files.get("other_county" if relation == "crossed" else relation)
                 return found.uid if found else uuid.UUID(int=1)
@@ -246,6 +268,8 @@ def kind_of(route: str) -> str:
         return "none"
     if "<case_no>" in route:
         return "part" if any(mark in route for mark in ("<party>", "<party_id>", "<uid>")) else "case"
+    if route.startswith(("visits/<uid>", "captures/<uid>", "triage/<uid>")):
+        return "walk"
     if "notices/<pk>" in route or "saved/<pk>" in route or "saved-filters/<pk>" in route:
         return "mine"
     if route.startswith("manage/postings/"):
