@@ -103,7 +103,7 @@ class CaptureForm(Form):
             listed.append(now)
         field = self.fields["kind"]
         assert isinstance(field, PickField)
-        field.choices = [(code, offered.get(code, code).removesuffix("纠纷")) for code in listed]
+        field.choices = [(code, offered.get(code, code)) for code in listed]
 
     def facts(self) -> dict[str, Any]:
         return {name: self.cleaned_data[name] for name in Capture.FACTS}

@@ -12,6 +12,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from disputes.field.models import Visit
 from followups.models import Notice
 from followups.reactions import react
 from tests import factories
@@ -20,14 +21,16 @@ from villages.models import Role, SpecialDay
 
 #: list → (who looks, how many queries)
 LISTS: dict[str, tuple[str, int]] = {
-    "": ("officer", 23),
+    "": ("officer", 25),
     "todo/": ("officer", 10),
     "me/": ("officer", 9),
-    "villages/": ("officer", 12),
+    "villages/": ("officer", 13),
     "villages/gaps/": ("officer", 13),
     "manage/people/": ("sysadmin", 8),
     "manage/offices/": ("sysadmin", 7),
     "manage/audit/": ("auditor", 7),
+    "visits/": ("officer", 9),
+    "triage/": ("officer", 21),
     "disputes/": ("officer", 12),
     "followups/": ("officer", 10),
     "notices/": ("officer", 9),
@@ -50,6 +53,7 @@ NO_LISTS = {
     "help/",
     "me/password/",
     "disputes/new/",
+    "visits/new/",
     "manage/",
     "manage/people/new/",
     "manage/offices/new/",
@@ -74,6 +78,11 @@ def more(w: SimpleNamespace, n: int) -> None:
     done.perform("take_up", by=w.assistant, at=at, handler=w.assistant)
     facts = factories.settlement(w, done, at, organisation=w.committee, chair=w.village_mediator)
     react(done.perform("settle", by=w.assistant, at=at, **facts).pk)
+    walk = Visit.objects.begin(by=w.assistant, at=at, village=w.village, visited_on=timezone.localdate(at))
+    for state in ("none", "new"):
+        heard = walk.capture(by=w.assistant, at=at, facts={"side_a": f"马{n}", "words": "渠口", "may_escalate": True})
+        if state == "none":
+            heard.sort("none", by=w.officer, at=at, version=1, reason="和好")
     Notice.objects.create(user=w.officer, dispute=case, kind="return", created_at=at)
     w.officer.saved_filters.create(name=f"条件{n}", query="status=waiting")
     village = factories.area(f"62062310321{n}", f"新村{n}", 5, w.township)

@@ -126,7 +126,19 @@ def test_modules_show_no_chinese_of_their_own() -> None:
 
 # --- the pages --------------------------------------------------------------------------------------------------------
 
-PAGES = ["/", "/todo/", "/disputes/", "/disputes/new/", "/followups/", "/notices/", "/ledger/", "/villages/"]
+PAGES = [
+    "/",
+    "/todo/",
+    "/visits/",
+    "/visits/new/",
+    "/triage/",
+    "/disputes/",
+    "/disputes/new/",
+    "/followups/",
+    "/notices/",
+    "/ledger/",
+    "/villages/",
+]
 PAGES += ["/villages/gaps/", "/me/", "/me/password/", "/help/", "/nowhere/"]
 
 
