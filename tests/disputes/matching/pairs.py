@@ -47,8 +47,13 @@ LAST = (
     "林 军 英 兰 花 山 福 昌 强 明 财 龙 梅 荣 芳 栋 平 珍 霞 忠 祥 贵 红 才 华 元 莲 云 德 生 琴 燕 香 寿 善"
     " 文 杰 峰 喜"
 ).split()
-TIBETAN = "扎西 才让 桑吉 旦增 多杰 索南 仁青 贡保 华旦 更登 尕藏 朋措 万玛 拉毛 卓玛 德吉".split()
-TIBETAN_ENDINGS = "东珠 才让 多杰 加 扎西 索南 卓玛 措 吉 草 拉毛 东知".split()
+TIBETAN = (
+    "扎西 才让 桑吉 旦增 多杰 索南 仁青 贡保 华旦 更登 尕藏 朋措 万玛 拉毛 卓玛 德吉 完玛 南杰 旦正 斗格 昂青 俄金 "
+    "关却 公保 久美 洛桑 智华 群培 班玛 东主 叶西 拉姆 周加 娘吾 杨毛 交巴 三智 才项 加洋 丹巴"
+).split()
+TIBETAN_ENDINGS = (
+    "东珠 才让 多杰 加 扎西 索南 卓玛 措 吉 草 拉毛 东知 旦增 南杰 项秀 太 本 才旦 江措 仁青 旺姆 央金 尖措 道吉"
+).split()
 
 #: Characters that people write for each other because they are said alike, whatever the tone.
 SAID_ALIKE = (
