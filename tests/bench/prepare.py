@@ -116,7 +116,8 @@ def grow(size: int) -> None:
                 place = {"county_id": case.county_id, "township_id": case.township_id, "village_id": case.village_id}
                 write[Round].append(copy_of(row, dispute_id=case.pk, left_at=left, opened_at=opened, **place))
             for row in parties.get(old, ()):
-                own[row.pk] = copy_of(row, dispute_id=case.pk, uid=uuid.uuid4())
+                front, back = Party.name_keys(case.village_id, row.name)
+                own[row.pk] = copy_of(row, dispute_id=case.pk, uid=uuid.uuid4(), name_front=front, name_back=back)
                 write[Party].append(own[row.pk])
                 party_of.append(row.pk)
             for row in events[old]:
