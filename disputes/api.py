@@ -32,8 +32,9 @@ from audit.rest import Day, Money, Pick, Room, Strict, Text, Whole, YesNo, idemp
 from disputes import attachments, masking, parsing
 from disputes import facts as catalogue
 from disputes.codes import SOURCE, TYPE_L1, TYPE_L2
-from disputes.filters import DUE, DisputeFilter, similar_to
+from disputes.filters import DUE, DisputeFilter
 from disputes.forms import NOTE_WAYS, villages_of
+from disputes.matching import suggestions
 from disputes.models import (
     Agreement,
     Attachment,
@@ -652,6 +653,10 @@ class AlikeParty(Strict):
 
 
 class AlikeBody(Strict):
+    """Names are compared inside `village`; without it, inside the caller's only one."""
+
+    village = VillageCode(required=False, help_text=_("12 位区划代码"))
+    type_l2 = CodeOf(TYPE_L2, 4, required=False)
     parties = AlikeParty(many=True, min_length=1, max_length=MAX_PARTIES)
 
 
@@ -830,12 +835,22 @@ class Disputes(Room):
     )
     @action(detail=False, methods=["post"], pagination_class=None)
     def similar(self, request: Request) -> Response:
-        parties = self.checked(AlikeBody, request.data)["parties"]
-        found = similar_to(request.user, parties)  # type: ignore[arg-type]
+        user: User = request.user  # type: ignore[assignment]
+        asked = self.checked(AlikeBody, request.data)
+        village = asked.get("village")
+        if village is None:
+            own = villages_of(user)
+            village = own[0] if len(own) == 1 else None  # as the form fills in the only one
+        found = suggestions(user, village=village, parties=asked["parties"], type_l2=asked.get("type_l2", ""))
         return Response(
             [
-                {"case_no": case.case_no, "status": case.status, "registered_at": case.registered_at, "why": why}
-                for case, why in found
+                {
+                    "case_no": one.case.case_no,
+                    "status": one.case.status,
+                    "registered_at": one.case.registered_at,
+                    "why": one.why,
+                }
+                for one in found
             ]
         )
 

@@ -22,7 +22,7 @@ from django.utils.translation import gettext_lazy as _
 from audit import keyring
 from disputes import codes, parsing
 from disputes.forms import PickField, day_field
-from disputes.models import Dispute, Party, PartySecret
+from disputes.models import Dispute, PartySecret, names_open_to
 from disputes.moves import OPEN, Status, Tier
 from villages.models import Area, User
 
@@ -151,7 +151,7 @@ class DisputeFilter(django_filters.FilterSet):
         if secret is not None:
             found = Exists(PartySecret.objects.filter(secret, party__dispute=OuterRef("pk")))
             number = Q(case_no__endswith=f"-{plain}") if re.fullmatch(r"[0-9]{4}", plain) else Q()
-            open_names = self._names_open()
+            open_names = names_open_to(self.user)
             return queryset.filter((Q(found) & open_names) | number) if number else queryset.filter(found, open_names)
         named = Q()
         for word in value.lower().split():
@@ -159,17 +159,10 @@ class DisputeFilter(django_filters.FilterSet):
             villages = Area.objects.filter(level=Area.Level.VILLAGE).filter(
                 Q(short_name__contains=word) | Q(pinyin__contains=word) | Q(initials__contains=word)
             )
-            named &= (Q(name_keys__contains=word) & self._names_open()) | Q(village__in=villages)
+            named &= (Q(name_keys__contains=word) & names_open_to(self.user)) | Q(village__in=villages)
         if queryset.filter(named).exists():
             return queryset.filter(named)
         return queryset.filter(narrative__contains=value)
-
-    def _names_open(self) -> Q:
-        """Whose names the viewer cannot read is not found by them either."""
-        scope = self.user.scope
-        if scope.masked:
-            return Q(pk__in=[])
-        return Q(protected=False) | Q(desk__in=sorted(scope.desks))
 
     def _by_secret(self, value: str) -> Q | None:
         digits = re.sub(r"\s", "", parsing.case_no(value))
@@ -304,48 +297,6 @@ def areas_of(user: User, township: str = "", village: str = "") -> dict[int, lis
     for level, code, name in rows:
         found[level].append((code, name))
     return found
-
-
-# --- similar cases, before one is registered --------------------------------------------------------------------------
-def similar_to(user: User, parties: list[dict[str, Any]], limit: int = 5) -> list[tuple[Dispute, str]]:
-    """Cases in the user's scope with a party of the same name, phone or ID number, and which of these it was.
-
-    Equal names are normal: this is a hint. Cases whose names the user cannot read give none.
-    """
-    names = {p["name"] for p in parties if p["name"] not in ("", "不清楚", "不详")}
-    phones = {keyring.blind_index("phone", p["phone"]) for p in parties if p.get("phone")}
-    numbers = {keyring.blind_index("id", p["id_number"]) for p in parties if p.get("id_number")}
-    scope = user.scope
-    if scope.masked or not (names or phones or numbers):
-        return []
-    readable = Q(dispute__protected=False) | Q(dispute__desk__in=sorted(scope.desks))
-    condition = scope.q("dispute__")
-    if condition is None:
-        return []
-    same = Q(name__in=names)
-    if phones or numbers:
-        # Asked apart: an OR across two tables has no index, and would read every party of the scope.
-        sealed = PartySecret.objects.filter(Q(phone_index__in=phones) | Q(id_index__in=numbers))
-        same |= Q(pk__in=list(sealed.order_by("-pk").values_list("party_id", flat=True)[:200]))
-    rows = (
-        Party.objects.filter(condition, readable, same)
-        .exclude(dispute__status=Status.VOIDED)
-        .order_by("-dispute_id")
-        .select_related("dispute", "secret")[: limit * 4]
-    )
-    found: dict[int, tuple[Dispute, list[str]]] = {}
-    for row in rows:
-        if row.dispute_id not in found and len(found) == limit:
-            break
-        words = found.setdefault(row.dispute_id, (row.dispute, []))[1]
-        secret = getattr(row, "secret", None)
-        if secret and secret.id_index in numbers and secret.id_index:
-            words.append(_g("同一身份证号"))
-        elif secret and secret.phone_index in phones and secret.phone_index:
-            words.append(_g("同一电话"))
-        else:
-            words.append(_g("同名：%(name)s") % {"name": row.name})
-    return [(case, "、".join(dict.fromkeys(words))) for case, words in found.values()]
 
 
 # --- pages ------------------------------------------------------------------------------------------------------------

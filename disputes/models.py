@@ -80,6 +80,15 @@ class Counter(models.Model):
         return row.last
 
 
+def names_open_to(user: User) -> Q:
+    """The cases whose names `user` may read, as a condition: the rule of `Dispute.names_hidden_from`.
+
+    A search or a suggestion by name asks it too: whose name one cannot read, one does not find by it either.
+    """
+    scope = user.scope
+    return Q(pk__in=[]) if scope.masked else Q(protected=False) | Q(desk__in=sorted(scope.desks))
+
+
 class DisputeQuerySet(models.QuerySet["Dispute"]):
     def visible_to(self, user: User) -> DisputeQuerySet:
         """The cases that `user` may read: the one scope rule of list, detail, search, count, chart, export and API.
@@ -855,16 +864,30 @@ class Party(models.Model):
     phone_masked = models.CharField(max_length=20, blank=True)
     id_masked = models.CharField(max_length=24, blank=True)
     address_masked = models.CharField(max_length=40, blank=True)
+    # village and sound of the name, by which disputes.matching finds those that are almost the same
+    name_front = models.CharField(max_length=60, blank=True, editable=False)
+    name_back = models.CharField(max_length=60, blank=True, editable=False)
 
     #: Values that live sealed in PartySecret.
     SECRETS = ("phone", "id_number", "address", "guardian_phone")
 
     class Meta:
         ordering = ["dispute", "side", "pk"]
-        indexes = [models.Index(fields=["name"], name="party_by_name")]
+        indexes = [
+            models.Index(fields=["name_front"], name="party_by_front_of_name"),
+            models.Index(fields=["name_back"], name="party_by_back_of_name"),
+        ]
 
     def __str__(self) -> str:
         return self.name
+
+    @staticmethod
+    def name_keys(village: int, name: str) -> tuple[str, str]:
+        """What `name_front` and `name_back` hold for a name in the village with this id."""
+        from villages.pinyin import near_keys
+
+        front, back = (f"{village}:{key}"[:60] for key in near_keys(name))
+        return front, back
 
     def is_minor(self, today: dt.date) -> bool:
         """Under 18 on `today`; unknown birth dates are not minors."""
@@ -883,7 +906,7 @@ class Party(models.Model):
         return party
 
     def save_with_secrets(self) -> None:
-        """Write the party, its masked forms, and its sealed values with their blind indexes."""
+        """Write the party, its masked forms and name's keys, and its sealed values with their blind indexes."""
         is_new = self._state.adding
         sealed = self.seal()
         self.save()
@@ -893,8 +916,9 @@ class Party(models.Model):
             PartySecret.objects.update_or_create(party=self, defaults=sealed)
 
     def seal(self) -> dict[str, str]:
-        """Set the masked forms; returns the columns of the PartySecret that belongs to this party."""
+        """Set the masked forms and the name's keys; returns the columns of the PartySecret that belongs here."""
         secrets: dict[str, str] = self._secrets  # type: ignore[attr-defined]
+        self.name_front, self.name_back = self.name_keys(self.dispute.village_id, self.name)
         self.phone_masked = masking.mask_phone(secrets["phone"])
         self.id_masked = masking.mask_id(secrets["id_number"])
         self.address_masked = masking.mask_address(secrets["address"])

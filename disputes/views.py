@@ -23,7 +23,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from audit.models import record_read_once
 from disputes import attachments, codes, drafts
 from disputes import page as pages
-from disputes.filters import DisputeFilter, Page, is_waiting_view, similar_to
+from disputes.filters import DisputeFilter, Page, is_waiting_view
 from disputes.forms import (
     EMPTY_PARTIES,
     AttachForm,
@@ -40,6 +40,7 @@ from disputes.forms import (
     initial_of_party,
     shown,
 )
+from disputes.matching import suggestions
 from disputes.models import Conflict, Dispute, FactsMissing, MoveRefused, NotYours, Party, SavedFilter
 from disputes.moves import MOVES, Status
 from villages.models import DESK_ROLES, User
@@ -185,11 +186,13 @@ def register(request: HttpRequest) -> HttpResponse:
     submission = form.cleaned_data["submission"]
     again = submission and Dispute.objects.filter(submission=submission, registered_by=user).first()
     if not again and not request.POST.get("similar_seen"):
-        similar = similar_to(user, rows)
+        facts = form.facts()
+        similar = suggestions(user, village=facts["village"], parties=rows, type_l2=facts["type_l2"])
         if similar:
             known = codes.names()
             cards = [
-                {"case": c, "type": codes.type_name(known, c.type_l1, c.type_l2), "why": why} for c, why in similar
+                {"case": s.case, "type": codes.type_name(known, s.case.type_l1, s.case.type_l2), "why": s.why}
+                for s in similar
             ]
             return _register_page(request, form, parties, similar=cards)
     with transaction.atomic():

@@ -19,7 +19,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from disputes import codes, drafts
 from disputes.field.forms import CaptureForm, EndForm, SortForm, VisitForm
 from disputes.field.models import SORTERS, SORTS, Capture, Visit
-from disputes.filters import similar_to
+from disputes.matching import suggestions
 from disputes.models import Dispute, FactsMissing, MoveRefused
 from disputes.views import me, needs_desk, says_no
 from villages.models import DESK_ROLES, User
@@ -289,14 +289,15 @@ def _recent(user: User, now: dt.datetime) -> list[dict[str, Any]]:
 def _similar(row: Capture, user: User) -> list[dict[str, Any]]:
     """Cases in scope that may be the same matter; a hint, never a decision."""
     people = [{"name": name} for name in row.names()]
+    found = suggestions(user, village=row.village, parties=people, type_l2=row.kind if len(row.kind) == 4 else "")
     known = codes.names()
     return [
         {
-            "case": case,
-            "title": case.title_for(user, codes.type_name(known, case.type_l1, case.type_l2)),
-            "why": why,
+            "case": one.case,
+            "title": one.case.title_for(user, codes.type_name(known, one.case.type_l1, one.case.type_l2)),
+            "why": one.why,
         }
-        for case, why in similar_to(user, people)
+        for one in found
     ]
 
 

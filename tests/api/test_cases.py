@@ -481,3 +481,22 @@ def test_similar_cases_are_shown_before_registering(w: SimpleNamespace, api: Cli
     found = api(w.assistant).post(f"{URL}similar/", body, format="json").json()
     assert [(row["case_no"], row["why"]) for row in found] == [(case.case_no, "同一电话")]
     assert api(w.far_assistant).post(f"{URL}similar/", body, format="json").json() == []
+
+
+def test_similar_cases_are_found_by_names_in_the_village_and_by_the_kind(w: SimpleNamespace, api: Client) -> None:
+    case = f.register(w)
+
+    def why(viewer: Any, **more: str) -> list[str]:
+        body = {"parties": [{"name": "马雯林"}, {"name": "王世昌"}], **more}
+        answer = api(viewer).post(f"{URL}similar/", body, format="json")
+        assert [row["case_no"] for row in answer.json()] == [case.case_no] * len(answer.json())
+        return [row["why"] for row in answer.json()]
+
+    both = "同村同名：王世昌；同村名字同音：马文林"
+    assert why(w.assistant) == [both], "the assistant has one village"
+    assert why(w.officer) == []
+    assert why(w.officer, village=w.village.code) == [both]
+    assert why(w.officer, village=w.village.code, type_l2="0905") == [f"{both}；以前同样两方、同一类型"]
+    assert why(w.officer, village=w.sister_village.code) == []
+    body = {"parties": [{"name": "马文林"}], "village": w.far_village.code}
+    assert api(w.officer).post(f"{URL}similar/", body, format="json").status_code == 400, "nobody's village of hers"

@@ -15,6 +15,7 @@ from django.template.loader import render_to_string
 from django.utils import timezone
 from rustpy_xlsxwriter import write_worksheet
 
+from audit import keyring
 from audit.models import AccessLog
 from disputes import models as d
 from followups.models import ReturnVisit
@@ -72,6 +73,13 @@ def case(request, case_no):
 def api_list(request):
     rows = d.Dispute.objects.filter(request.user.scope.q()).order_by("-id").values(*API_ROW)[:51]
     return HttpResponse(orjson.dumps({"results": list(rows)}, default=str), content_type="application/json")
+
+
+def lookup(request):
+    """One indexed lookup: whose phone this is, inside the scope."""
+    same = d.PartySecret.objects.filter(request.user.scope.q("party__dispute__"))
+    same = same.filter(phone_index=keyring.blind_index("phone", request.GET["phone"]))
+    return HttpResponse(orjson.dumps(list(same.values("party__dispute__case_no")[:3])), content_type="application/json")
 
 
 def register(request):

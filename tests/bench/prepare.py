@@ -44,6 +44,7 @@ def main(size: int) -> None:
         json.dumps(
             {
                 "cases": list(seen.order_by("-pk").values_list("case_no", flat=True)[:400]),
+                "entries": entries(seen.filter(protected=False).exclude(type_l2="").order_by("-pk")[:400]),
                 "village": village,
                 "scope": seen.count(),
                 "county": Dispute.objects.count(),
@@ -53,6 +54,21 @@ def main(size: int) -> None:
     )
 
 
+def phone_of(party: int) -> str:
+    """A number of their own for each of the copies, as for each of a county's people."""
+    return f"138{party:08d}"
+
+
+def entries(cases: Any) -> list[dict[str, Any]]:
+    """What somebody would enter who tells these cases again: both names, and one side's phone."""
+    told = []
+    for case in cases.select_related("village").prefetch_related("parties"):
+        parties = [{"name": party.name} for party in case.parties.all()]
+        parties[0]["phone"] = phone_of(case.parties.all()[0].pk)
+        told.append({"village": case.village.code, "type_l2": case.type_l2, "parties": parties})
+    return told
+
+
 def copy_of(row: Any, **changed: Any) -> Any:
     values = {f.attname: getattr(row, f.attname) for f in row._meta.concrete_fields if not f.primary_key}
     return type(row)(**values | changed)
@@ -60,6 +76,7 @@ def copy_of(row: Any, **changed: Any) -> Any:
 
 def grow(size: int) -> None:
 
+    from audit import keyring
     from disputes.models import Agreement, Dispute, Event, EventText, Obligation, Party, PartySecret, Round
     from followups.models import ReturnVisit
     from ledgers.month import Month
@@ -116,7 +133,8 @@ def grow(size: int) -> None:
                 place = {"county_id": case.county_id, "township_id": case.township_id, "village_id": case.village_id}
                 write[Round].append(copy_of(row, dispute_id=case.pk, left_at=left, opened_at=opened, **place))
             for row in parties.get(old, ()):
-                own[row.pk] = copy_of(row, dispute_id=case.pk, uid=uuid.uuid4())
+                front, back = Party.name_keys(case.village_id, row.name)
+                own[row.pk] = copy_of(row, dispute_id=case.pk, uid=uuid.uuid4(), name_front=front, name_back=back)
                 write[Party].append(own[row.pk])
                 party_of.append(row.pk)
             for row in events[old]:
@@ -129,8 +147,9 @@ def grow(size: int) -> None:
         for model in (Round, Party, Event, Agreement):
             model.objects.bulk_create(write[model], batch_size=200)
         PartySecret.objects.bulk_create(
-            (copy_of(secrets[old], party_id=row.pk) for row, old in zip(write[Party], party_of, strict=True)
-             if old in secrets), batch_size=200
+            (copy_of(secrets[old], party_id=row.pk, phone_index=keyring.blind_index("phone", phone_of(row.pk)),
+                     id_index=keyring.blind_index("id", phone_of(row.pk)))
+             for row, old in zip(write[Party], party_of, strict=True) if old in secrets), batch_size=200
         )  # fmt: skip
         EventText.objects.bulk_create(
             (copy_of(texts[old], event_id=row.pk) for row, old in zip(write[Event], event_of, strict=True)

@@ -70,7 +70,8 @@ class Client:
         """Status, body and milliseconds until the last byte."""
         headers = {"Cookie": "; ".join(f"{k}={v}" for k, v in self.cookies.items())}
         if body is not None:
-            headers |= {"Content-Type": "application/x-www-form-urlencoded", "X-CSRFToken": self.cookies["csrftoken"]}
+            kind = "json" if path.startswith("/api/") else "x-www-form-urlencoded"
+            headers |= {"Content-Type": f"application/{kind}", "X-CSRFToken": self.cookies["csrftoken"]}
         began = time.perf_counter()
         self.http.request(method, path, body, headers)
         answer = self.http.getresponse()
@@ -83,7 +84,7 @@ class Client:
 
     def time(self, call: tuple[str, str, bytes | None]) -> float:
         status, content, spent = self.send(*call)
-        if status != (200 if call[0] == "GET" else 302):
+        if status != (200 if call[0] == "GET" or call[1].startswith("/api/") else 302):
             text = re.sub(r"<[^>]+>|\s+", " ", content.decode(errors="replace"))
             raise SystemExit(f"{call[0]} {call[1]} was answered with {status}: {text[:300]}")
         return spent
@@ -116,6 +117,13 @@ def calls(facts: dict[str, Any]) -> dict[str, tuple[Call, Call, float]]:
     def get(path: str) -> Call:
         return lambda i: ("GET", path, None)
 
+    def entry(i: int) -> tuple[str, str, bytes]:
+        return "POST", "/api/v1/disputes/similar/", json.dumps(facts["entries"][i % len(facts["entries"])]).encode()
+
+    def phone(i: int) -> tuple[str, str, None]:
+        told = facts["entries"][i % len(facts["entries"])]
+        return "GET", f"/bench/lookup/?phone={told['parties'][0]['phone']}", None
+
     def one(path: str) -> Call:
         return lambda i: ("GET", path.format(quote(cases[i % len(cases)])), None)
 
@@ -124,6 +132,7 @@ def calls(facts: dict[str, Any]) -> dict[str, tuple[Call, Call, float]]:
         "filtered list": (get("/disputes/?status=mediating"), get("/bench/list/?status=mediating"), 2),
         "case page": (one("/disputes/{}/"), one("/bench/case/{}/"), 3),
         "API list, 50 rows": (get("/api/v1/disputes/"), get("/bench/api/"), 2),
+        "matching, one entry": (entry, phone, 10),
         "register": (post("/disputes/new/"), post("/bench/register/"), 3),
     }
 

@@ -11,6 +11,7 @@ urlpatterns = [
     path("bench/list/", floors.case_list),
     path("bench/case/<str:case_no>/", floors.case),
     path("bench/api/", floors.api_list),
+    path("bench/lookup/", floors.lookup),
     path("bench/register/", floors.register),
     path("bench/ledger/", floors.ledger),
 ]

@@ -164,6 +164,12 @@ def lists_read_what_the_parties_say() -> None:
         assert written(case) == before, case
 
 
+def names_are_found_by_their_keys() -> None:
+    for party in Party.objects.select_related("dispute"):
+        keys = Party.name_keys(party.dispute.village_id, party.name)
+        assert (party.name_front, party.name_back) == keys and all(keys), party
+
+
 def secrets_open_and_are_masked_alike() -> None:
     for secret in PartySecret.objects.select_related("party")[:300]:
         party = secret.party
@@ -208,6 +214,7 @@ ALL = (
     visits_are_told_in_the_timeline,
     lists_read_what_the_parties_say,
     secrets_open_and_are_masked_alike,
+    names_are_found_by_their_keys,
     acts_were_possible_for_who_acted,
     nothing_lies_in_the_future,
     the_log_is_whole,

@@ -8,7 +8,7 @@ from django.core.management import call_command
 from django.db import DatabaseError, connection, transaction
 
 from audit.models import AccessLog, record, verify
-from disputes.models import Dispute
+from disputes.models import Dispute, Party
 from followups.models import Handled, ReturnVisit
 from followups.reactions import react
 from tests.factories import NOW, settled, world
@@ -47,6 +47,19 @@ def tables() -> set[str]:
 
 def migrate(room: str, name: str) -> None:
     call_command("migrate", room, name, verbosity=0)
+
+
+@pytest.mark.slow
+@pytest.mark.django_db(transaction=True)
+def test_parties_from_before_the_name_keys_get_theirs() -> None:
+    case = settled(world())
+    written = list(Party.objects.order_by("pk").values_list("name", "name_front", "name_back"))
+    try:
+        migrate("disputes", "0002_party_by_name")
+    finally:
+        call_command("migrate", verbosity=0)
+    assert list(Party.objects.order_by("pk").values_list("name", "name_front", "name_back")) == written
+    assert written[0] == ("马文林", f"{case.village_id}:ma wen", f"{case.village_id}:ma lin")
 
 
 @pytest.mark.slow

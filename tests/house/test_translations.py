@@ -81,13 +81,14 @@ READS_CHINESE = {
     "config/settings.py": "a language by its own name; the title of the API's document",
     "config/templatetags/ui.py": "amounts in words are Chinese in every language: they go into Chinese agreements",
     "disputes/drawing.py": "docs/states.md shows the words of the screen beside those of the code",
-    "disputes/filters.py": "names that stand for nobody and are not searched for",
+    "disputes/matching.py": "names that stand for nobody and are not searched for",
     "disputes/models.py": "a case's title, in the language of its facts",
     "disputes/parsing.py": "dates and amounts as people write them",
     "ledgers/files.py": "the official file's name and sheet",
     "villages/forms.py": "a date as people write it",
     "villages/importing.py": "the official names of divisions",
     "villages/passwords.py": "words too easy to guess",
+    "villages/pinyin.py": "characters and their variants",
     "villages/setup.py": "the name of an office",
 }
 MARKS = {"_", "_g", "gettext", "gettext_lazy", "ngettext", "ngettext_lazy"}

@@ -79,8 +79,16 @@ def test_a_likely_duplicate_is_shown_and_does_not_stop_the_registration(w, sign_
     page = client.post("/disputes/new/", data).content.decode()
     assert case.case_no in page and "同名：马文林" in page and "仍然登记" in page
     assert Dispute.objects.count() == 1
+    assert "以前同样两方、同一类型" in page
     client.post("/disputes/new/", data | {"similar_seen": "1"})
     assert Dispute.objects.count() == 2
+
+
+def test_the_hint_says_why_the_name_is_almost_the_same(w, sign_in, form):
+    factories.register(w)
+    data = form(w, parties__0__name="马雯林", parties__1__name="王世强")
+    page = sign_in(w.assistant).post("/disputes/new/", data).content.decode()
+    assert "（同村名字同音：马文林；同村名字差一个字：王世昌）" in page
 
 
 def test_the_hint_finds_phone_and_id_but_nothing_outside_the_scope(w, sign_in, form):
