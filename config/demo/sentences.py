@@ -355,6 +355,16 @@ DANGER = (
     ("blue", "情绪平稳，等丈量。"),
 )
 
+#: What is captured on a visit: kind, one sentence, what was seen on the spot, whether it may come to blows.
+CAPTURED = (
+    ("0908", "浇水顺序有争执，说上游私自加了闸板，去年夏天也吵过一次。今天现场劝开，没有动手。", "follow", False),
+    ("0905", "网围栏挪了三米多，两家在草场边上对骂，放话明天带人来拆。", "up", True),
+    ("0103", "老人轮流照管说不拢，两个儿子各说各的理。", "follow", False),
+    ("0901", "去年的土地流转款没有结清，合作社说等卖了洋芋再付。", "follow", False),
+    ("02", "院墙滴水淋湿邻家柴房，当面说开，答应秋后接水槽。", "calm", False),
+    ("0703", "三个月工钱没有拿到，打电话包工头不接。", "up", False),
+)
+
 VISIT_DEMANDS = (
     "说现在各走各的路，没有再吵。",
     "希望村上把界桩的位置记下来。",

@@ -14,6 +14,7 @@ from config.demo.history import DAY, History, Story
 from config.demo.sentences import KINDS, PUPILS, Kind
 from config.demo.stories import after_settlement, course, visit
 from disputes import clock
+from disputes.field.models import Capture, Visit
 from disputes.models import Dispute
 from villages.models import Area, User
 
@@ -70,6 +71,11 @@ def _programme(history: History, home: Area, far: Area) -> Iterator[tuple[Area, 
     yield far, 1, partial(to_accept, kind=LIVESTOCK, tier=2)
     for village in [v for v in history.county.villages if v.code[:9] == NO_OFFICER][:1]:
         yield village, 1, passed_up_by_the_clock
+    yield home, 1, walked
+    yield home, 0, long_unsorted
+    yield far, 0, partial(nil_report, days=2)
+    for days in (3, 9, 16):
+        yield home, 0, partial(nil_report, days=days)
     for closed in range(3):
         yield home, 1, partial(closed_long_ago, days=40 + 55 * closed)
 
@@ -390,3 +396,68 @@ def split(history: History, rng: random.Random, village: Area) -> Story:
     yield (at := soon(rng, at))
     by = crew_of(history, case)[0]
     history.move(case, "split", by=by, at=at, parts=list(sentences.SPLIT_PARTS), reason=sentences.SPLIT)
+
+
+# --- visits ----------------------------------------------------------------------------------------------------------
+def begin_walk(history: History, rng: random.Random, village: Area, at: dt.datetime) -> Visit:
+    """The village's assistant goes out, the officer of the room beside them."""
+    by = history.county.crews[history.county.desk(village, 1).pk][0]
+    officers = history.county.crews[history.county.desk(village, 2).pk]
+    with_whom = officers[0].name if officers else ""
+    return Visit.objects.begin(by=by, at=at, village=village, visited_on=at.date(), companions=with_whom)
+
+
+def capture(rng: random.Random, walk: Visit, at: dt.datetime, number: int) -> Capture:
+    """One of the things that people tell at the door, with invented names."""
+    kind, words, found, danger = sentences.CAPTURED[number]
+    sides = [people.villager(rng, walk.village.full_name, at.date()).name for _side in "AB"]
+    heard = {"side_a": sides[0], "side_b": sides[1], "kind": kind, "words": words, "found": found}
+    return walk.capture(by=walk.by, at=at, facts=heard | {"may_escalate": danger})
+
+
+def walked(history: History, rng: random.Random, village: Area) -> Story:
+    """The last working day's visit: five things captured, one of them a case by the evening."""
+    at = history.moment(rng, history.last_workday(history.today), 9, 11)
+    yield at
+    walk, captures = begin_walk(history, rng, village, at), []
+    for number in range(5):
+        yield (at := at + dt.timedelta(minutes=rng.randint(12, 35)))
+        captures.append(capture(rng, walk, at, number))
+    yield (at := soon(rng, at))
+    walk.end(by=walk.by, at=at, households=rng.randint(9, 18), note="村里平稳，记下的回来分流。")
+    officers = history.county.crews[history.county.desk(village, 2).pk]
+    if not officers:
+        return
+    yield (at := soon(rng, at))
+    facts: dict[str, Any] = {
+        "kind": captures[0].kind,
+        "tier": "2",
+        "person": officers[0],
+        "note": "先看闸板现场，再请水管员一起到场。",
+    }
+    (case,) = captures[0].sort("new", by=officers[0], at=at, version=captures[0].version, **facts)
+    history.made += 1
+    for event in case.events.order_by("pk"):
+        history.told(event)
+
+
+def long_unsorted(history: History, rng: random.Random, village: Area) -> Story:
+    """Captured four working days ago and still not sorted: it heads the supervisor's list."""
+    day = history.today
+    for _n in range(4):
+        day = history.last_workday(day)
+    at = history.moment(rng, day, 9, 11)
+    yield at
+    walk = begin_walk(history, rng, village, at)
+    yield (at := soon(rng, at))
+    capture(rng, walk, at, 5)
+    walk.end(by=walk.by, at=at, households=rng.randint(4, 9))
+
+
+def nil_report(history: History, rng: random.Random, village: Area, *, days: int) -> Story:
+    """A visit that found nothing, which is a report, too."""
+    at = history.moment(rng, history.last_workday(history.today - days * DAY), 9, 15)
+    yield at
+    walk = begin_walk(history, rng, village, at)
+    yield (at := soon(rng, at))
+    walk.end(by=walk.by, at=at, households=rng.randint(6, 20), note="走访的几户都平安，没有听到纠纷。")
