@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from django.db import connections
 
+from disputes.field.models import Capture, Source, Visit
 from disputes.models import Dispute, Event, MoveRefused
 from tests import factories as f
 from tests.factories import NOW
@@ -73,3 +74,27 @@ def test_four_at_the_register_at_once_get_numbers_without_gap_or_double(w):
 @pytest.mark.full
 def test_sixteen_at_the_register_at_once_get_200_numbers(w):
     run_registrations(w, 16, 200)
+
+
+def sort_all(number: int, pks: list[int], barrier, w) -> list[str]:
+    """Each capture in turn: both processes read it, wait for one another, and sort it."""
+    answers, by = [], w.centre if number else w.officer
+    for pk in pks:
+        row = Capture.objects.get(pk=pk)
+        by.forget_scope()
+        barrier.wait(60)
+        try:
+            row.sort("new", by=by, at=NOW, version=row.version, kind="0905", tier="2")
+            answers.append("won")
+        except MoveRefused as refused:
+            answers.append(refused.sentence)
+    return answers
+
+
+def test_of_two_who_sort_one_capture_one_makes_the_case(w):
+    visit = Visit.objects.begin(by=w.assistant, at=NOW, village=w.village, visited_on=NOW.date())
+    pks = [visit.capture(by=w.assistant, at=NOW, facts={"words": f"渠口{n}"}).pk for n in range(25)]
+    barrier = processes.CONTEXT.Barrier(2)
+    for a, b in zip(*processes.together(2, sort_all, pks, barrier, w), strict=True):
+        assert (a == "won") != (b == "won"), (a, b)
+    assert Dispute.objects.count() == Source.objects.count() == len(pks)
