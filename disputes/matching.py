@@ -21,6 +21,8 @@ from villages.models import Area, User
 from villages.pinyin import readings, usual, without_dots
 
 SHOWN = 3
+#: What is loaded of a suggested case: what a line about it shows, without its long texts.
+CARD = "case_no status type_l1 type_l2 found_on registered_at village township".split()
 #: How many earlier cases are looked at, those with the same numbers first: a village committee is party to hundreds.
 CONSIDERED = 60
 #: What people write for somebody whom they cannot name.
@@ -83,7 +85,7 @@ def suggestions(
                 reasons.append(_g("以前同样两方、同一类型"))
             found.append(((alike[0].same, len(alike), same_kind, pk), tuple(dict.fromkeys(reasons))))
     best = {place[-1]: reasons for place, reasons in sorted(found, reverse=True)[:SHOWN]}
-    loaded = cases.in_bulk(best) if best else {}
+    loaded = cases.only(*CARD).in_bulk(best) if best else {}
     return [Suggestion(loaded[pk], reasons) for pk, reasons in best.items()]
 
 

@@ -15,23 +15,13 @@ from typing import Any
 
 from pypinyin import Style, pinyin
 
-OVERRIDES = Path(__file__).resolve().parent.parent / "data" / "surname_pinyin_overrides.csv"
+DATA = Path(__file__).resolve().parent.parent / "data"
+OVERRIDES, VARIANTS = DATA / "surname_pinyin_overrides.csv", DATA / "name_variants.csv"
 DOT = "·"  # U+00B7
 #: What people type for the dot in 扎西·顿珠; a blank between two Han characters is one too.
 DOTS = "•・．‧∙⋅●﹒｡。.'’‘`｀"
 MAX_READINGS = 24  # of one name; a long village name of heteronyms would multiply without end
 PINYIN_LENGTH, INITIALS_LENGTH = 200, 60  # what the shortest column that stores them takes
-
-#: Characters of names that are written in more than one way: the usual one first. Traditional forms come in with old
-#: papers, and 肖, 闫, 付 are what many a register made of 萧, 阎, 傅.
-VARIANTS = (
-    "峰峯 群羣 村邨 哲喆 坤堃 升昇 杰傑 苏甦蘇 奔犇 乃迺 同仝 咏詠 韵韻 岳嶽 灵靈 肖萧蕭 闫阎閻 付傅 邱丘 于於 范範 "
-    "沈瀋 国國 强強 凤鳳 兰蘭 龙龍 荣榮 华華 军軍 贵貴 财財 宝寶 寿壽 学學 万萬 云雲 红紅 莲蓮 马馬 张張 杨楊 刘劉 "
-    "赵趙 陈陳 韩韓 罗羅 孙孫 吴吳 贾賈 冯馮 严嚴 长長 兴興 东東 怀懷 启啓啟 栋棟 鲁魯 卢盧 邓鄧 叶葉 邹鄒 钟鍾 谭譚 "
-    "陆陸 龚龔 伟偉 义義 礼禮 福褔 丽麗 艳艷 庆慶 发發 进進 运運 远遠 胜勝 泽澤 汉漢 润潤 银銀 锋鋒 铁鐵 锁鎖 齐齊 "
-    "尔爾 顿頓 却卻 钦欽 贡貢 秋秌 佑祐 禄祿 凯凱 剑劍 梦夢 岚嵐 琼瓊 莹瑩 颖穎 燕鷰 凉涼 善譱"
-).split()
-_USUAL = {variant: group[0] for group in VARIANTS for variant in group[1:]}
 
 _HAN = r"\u3400-\u9fff\U00020000-\U0003ffff"
 _DOT_RUN = re.compile(rf"\s*[{re.escape(DOT + DOTS)}]+\s*")
@@ -60,7 +50,8 @@ def without_dots(name: str) -> str:
 
 def usual(name: str) -> str:
     """`without_dots`, with every variant character as it is usually written: 峯 is 峰."""
-    return "".join(_USUAL.get(character, character) for character in without_dots(name))
+    known = variants()
+    return "".join(known.get(character, character) for character in without_dots(name))
 
 
 @lru_cache(maxsize=8192)
@@ -96,6 +87,13 @@ def surnames() -> dict[str, str]:
     """How a character is read as a surname, where that differs from how it is usually read."""
     with OVERRIDES.open(encoding="utf-8", newline="") as file:
         return {row["surname"]: row["pinyin_as_surname"] for row in csv.DictReader(file)}
+
+
+@lru_cache(maxsize=1)
+def variants() -> dict[str, str]:
+    """The usual form of characters that names are also written with: 峯 for 峰, and 萧 where registers made it 肖."""
+    with VARIANTS.open(encoding="utf-8", newline="") as file:
+        return {row["variant"]: row["usual"] for row in csv.DictReader(file)}
 
 
 @lru_cache(maxsize=4096)

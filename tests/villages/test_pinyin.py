@@ -4,7 +4,17 @@ from pathlib import Path
 import pytest
 
 from villages.importing import short_name
-from villages.pinyin import INITIALS_LENGTH, PINYIN_LENGTH, normal_dots, person_keys, place_keys
+from villages.pinyin import (
+    INITIALS_LENGTH,
+    PINYIN_LENGTH,
+    near_keys,
+    normal_dots,
+    person_keys,
+    place_keys,
+    readings,
+    usual,
+    variants,
+)
 
 DATA = Path(__file__).resolve().parents[2] / "data"
 
@@ -79,3 +89,25 @@ def test_a_blank_between_latin_words_stays():
 )
 def test_short_names(name, short):
     assert short_name(name) == short
+
+
+@pytest.mark.parametrize(
+    ("name", "keys"),
+    [
+        ("马文林", ("ma wen", "ma lin")),
+        ("马雯琳", ("ma wen", "ma lin")),
+        ("闫玉山", ("yan yu", "yan shan")),
+        ("扎西·东珠", ("zha xi", "dong zhu")),
+        ("单增", ("shan zeng", "shan zeng")),
+        ("", ("", "")),
+    ],
+)
+def test_keys_of_names_that_sound_almost_the_same(name, keys):
+    assert near_keys(name) == keys
+
+
+def test_a_variant_is_read_as_the_usual_form():
+    for variant, usual_form in variants().items():
+        assert usual(f"马{variant}") == f"马{usual_form}"
+        assert set(readings(variant)) & set(readings(usual_form)), variant
+        assert usual_form not in variants()
