@@ -88,7 +88,6 @@ READS_CHINESE = {
     "villages/forms.py": "a date as people write it",
     "villages/importing.py": "the official names of divisions",
     "villages/passwords.py": "words too easy to guess",
-    "villages/pinyin.py": "characters and their variants",
     "villages/setup.py": "the name of an office",
 }
 MARKS = {"_", "_g", "gettext", "gettext_lazy", "ngettext", "ngettext_lazy"}
