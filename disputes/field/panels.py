@@ -8,25 +8,29 @@ from typing import Any
 from django.db.models import Max
 
 from disputes import masking
-from disputes.field.models import Visit
+from disputes.field.models import Source, Visit
 from disputes.models import Dispute
 from villages.models import Area, User
+
+#: What the section shows of a capture.
+READ = ("words", "side_a", "side_b", "by__name", "visit__visited_on")
 
 
 def sources_section(case: Dispute, user: User) -> tuple[str, Mapping[str, Any]] | None:
     """The captures that this case came from or took in; nothing for a case that was registered by hand."""
-    rows = list(case.sources.filter(undone_at=None).select_related("capture__by", "capture__visit"))
+    found = case.sources.filter(undone_at=None).order_by("pk")
+    rows = list(found.values_list("how", *(f"capture__{name}" for name in READ)))
     if not rows:
         return None
     hidden = case.names_hidden_from(user)
     shown = [
         {
-            "words": masking.mask_in(row.capture.words, row.capture.names()) if hidden else row.capture.words,
-            "how": row.get_how_display(),
-            "by": row.capture.by.name,
-            "on": row.capture.visit.visited_on,
+            "words": masking.mask_in(words, [*side_a.split("、"), *side_b.split("、")]) if hidden else words,
+            "how": Source.How(how).label,
+            "by": by,
+            "on": on,
         }
-        for row in rows
+        for how, words, side_a, side_b, by, on in rows
     ]
     return "disputes/field/sources.html", {"rows": shown, "count": len(rows)}
 
