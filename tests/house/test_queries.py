@@ -29,7 +29,7 @@ LISTS: dict[str, tuple[str, int]] = {
     "manage/people/": ("sysadmin", 8),
     "manage/offices/": ("sysadmin", 7),
     "manage/audit/": ("auditor", 7),
-    "visits/": ("officer", 9),
+    "visits/": ("officer", 10),
     "triage/": ("officer", 21),
     "disputes/": ("officer", 12),
     "followups/": ("officer", 10),
