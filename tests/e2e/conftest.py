@@ -151,6 +151,8 @@ class Eyes:
             over = self.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
             if over > 1:
                 self.problems.append(f"{name} at {width}: {over} px sideways")
+            # From the top: a sticky bar covers whatever lies under it, and where the page stands must not be chance.
+            self.page.evaluate("window.scrollTo(0, 0)")
             self.page.evaluate(self.axe)
             self.problems += self.page.evaluate(
                 """async name => {const r = await axe.run(document,
