@@ -16,6 +16,7 @@ from django.forms.utils import ErrorDict, ErrorList
 from django.http import QueryDict
 
 from audit import keyring
+from disputes.field.models import Visit
 from disputes.models import Dispute
 from disputes.moves import MOVES
 from villages.models import Draft, User
@@ -48,8 +49,6 @@ def _move(user: User, rest: str) -> str | None:
 
 
 def _capture(user: User, rest: str) -> str | None:
-    from disputes.field.models import Visit
-
     return f"/visits/{rest}/" if UUID.fullmatch(rest) and Visit.objects.filter(uid=rest, by=user).exists() else None
 
 

@@ -21,7 +21,7 @@ from django.utils.translation import gettext as _g
 from django.utils.translation import gettext_lazy as _
 
 from audit import keyring
-from audit.locks import locked
+from audit.locks import locked, once
 from audit.models import record
 from disputes import clock, masking
 from disputes.moves import LEAVES, MOVES, OPEN, Status, Tier, guards_of, run_after
@@ -149,10 +149,19 @@ class DisputeManager(models.Manager.from_queryset(DisputeQuerySet)):  # type: ig
         plus an optional `danger` mapping for `grade`. The same `submission` twice gives the same case (double submit).
         Raises MoveRefused when no office serves the village at that tier.
         """
-        if submission:
-            earlier = self.filter(submission=submission, registered_by=by).first()
-            if earlier:
-                return earlier
+        mine = self.filter(submission=submission, registered_by=by) if submission else self.none()
+        return once(mine, lambda: self._register(by, at, facts, parties, submission, rules, request))
+
+    def _register(
+        self,
+        by: User,
+        at: dt.datetime,
+        facts: Mapping[str, Any],
+        parties: Iterable[Mapping[str, Any]],
+        submission: uuid.UUID | None,
+        rules: clock.Rules | None,
+        request: HttpRequest | None,
+    ) -> Dispute:
         facts = dict(facts)
         danger = facts.pop("danger", None)
         village: Area = facts["village"]

@@ -200,7 +200,7 @@ def register(request: HttpRequest) -> HttpResponse:
         case = again or Dispute.objects.register(
             by=user, at=now, facts=form.facts(), parties=rows, submission=submission, request=request
         )
-        if not again and form.cleaned_data["take_up"]:
+        if not again and form.cleaned_data["take_up"] and case.status == Status.WAITING:
             case.perform("take_up", by=user, at=now, handler=user, request=request)
     messages.success(request, _("已登记，案号 %(no)s") % {"no": case.case_no})
     if not Dispute.objects.visible_to(user).filter(pk=case.pk).exists():

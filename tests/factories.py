@@ -126,7 +126,7 @@ PARTY_B = {"side": "B", "name": "王世昌", "phone": "13912344417", "address": 
 
 def register(w: SimpleNamespace, *, by: User | None = None, at: dt.datetime = NOW, **facts: Any) -> Dispute:
     """A pasture dispute in 石门村, waiting at the village; `parties=` and any field may be given."""
-    parties = facts.pop("parties", [PARTY_A, PARTY_B])
+    parties, submission = facts.pop("parties", [PARTY_A, PARTY_B]), facts.pop("submission", None)
     given = {
         "village": w.village,
         "type_l1": "09",
@@ -136,7 +136,8 @@ def register(w: SimpleNamespace, *, by: User | None = None, at: dt.datetime = NO
         "narrative": "两户夏季草场相邻，界桩被洪水冲走，对约12亩草场归属有争议。",
         **facts,
     }
-    return Dispute.objects.register(by=by or w.assistant, at=at, facts=given, parties=[dict(p) for p in parties])
+    people = [dict(p) for p in parties]
+    return Dispute.objects.register(by=by or w.assistant, at=at, facts=given, parties=people, submission=submission)
 
 
 def attempt(case: Dispute, by: User, at: dt.datetime = NOW) -> Event:

@@ -18,7 +18,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _g
 from django.utils.translation import gettext_lazy as _
 
-from audit.locks import locked
+from audit.locks import locked, once
 from audit.models import record
 from disputes import masking
 from disputes.models import Conflict, Dispute, FactsMissing, MoveRefused, NotYours
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 #: Who sorts what was captured in the villages of their desk.
 SORTERS = frozenset({Role.OFFICER, Role.CENTRE})
+MOST_PARTS = 10  # a pasted page is not a list of disputes
 FOUND_ON_A_VISIT = "06"  # case_source 排查发现
 
 
@@ -52,6 +53,7 @@ class Place(models.Model):
     village = models.ForeignKey(Area, models.PROTECT, related_name="+", db_index=False, verbose_name=_("村（社区）"))
     desk = models.ForeignKey(Office, models.PROTECT, related_name="+", db_index=False)
     by = models.ForeignKey(User, models.PROTECT, related_name="+", verbose_name=_("谁记的"))
+    submission = models.UUIDField(null=True, blank=True, editable=False)  # the form's own number: sent twice, kept once
 
     class Meta:
         abstract = True
@@ -76,10 +78,20 @@ class VisitQuerySet(PlaceQuerySet["Visit"]):
         """
         if by.scope.roles.isdisjoint(DESK_ROLES):
             raise NotYours(_g("你的岗位不登记走访。需要的联系村委会或警务室"))
-        uid = submission or uuid.uuid4()
-        earlier = self.filter(uid=uid, by=by).first()
-        if earlier:
-            return earlier
+        mine = self.filter(submission=submission, by=by) if submission else self.none()
+        return once(mine, lambda: self._begin(by, at, village, visited_on, companions, households, submission, request))
+
+    def _begin(
+        self,
+        by: User,
+        at: dt.datetime,
+        village: Area,
+        visited_on: dt.date,
+        companions: str,
+        households: int | None,
+        submission: uuid.UUID | None,
+        request: HttpRequest | None,
+    ) -> Visit:
         desk = Coverage.objects.desk_for(village, Tier.ROOM) or Coverage.objects.desk_for(village, Tier.TOWNSHIP)
         township = village.parent
         if desk is None or township is None or township.parent is None:
@@ -89,7 +101,7 @@ class VisitQuerySet(PlaceQuerySet["Visit"]):
             )
         with transaction.atomic():
             visit = self.create(
-                uid=uid, county=township.parent, township=township, village=village, desk=desk, by=by,
+                submission=submission, county=township.parent, township=township, village=village, desk=desk, by=by,
                 visited_on=visited_on, companions=companions, households=households, begun_at=at,
             )  # fmt: skip
             visit.log("create", by=by, at=at, detail={"visit": "begin"}, request=request)
@@ -114,6 +126,11 @@ class Visit(Place):
             models.Index(fields=["county", "visited_on"], name="walk_by_county"),
             models.Index(fields=["township", "visited_on"], name="walk_by_township"),
             models.Index(fields=["village", "visited_on"], name="walk_by_village"),
+        ]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["by", "submission"], condition=Q(submission__isnull=False), name="one_visit_per_submission"
+            )
         ]
 
     def __str__(self) -> str:
@@ -149,19 +166,26 @@ class Visit(Place):
             raise MoveRefused(sentence)
         if not facts.get("words"):
             raise FactsMissing({"words": _g("用一句话写下听到的事")})
-        uid = submission or uuid.uuid4()
-        earlier = Capture.objects.filter(uid=uid, by=by).first()
-        if earlier:
-            return earlier
+        mine = Capture.objects.filter(submission=submission, by=by) if submission else Capture.objects.none()
+        return once(mine, lambda: self._capture(by, at, facts, submission, request))
+
+    def _capture(
+        self,
+        by: User,
+        at: dt.datetime,
+        facts: Mapping[str, Any],
+        submission: uuid.UUID | None,
+        request: HttpRequest | None,
+    ) -> Capture:
         with transaction.atomic():
             capture = Capture.objects.create(
-                uid=uid, visit=self, county=self.county, township=self.township, village=self.village, desk=self.desk,
-                by=by, at=at, **facts,
+                submission=submission, visit=self, by=by, at=at, desk=self.desk,
+                county=self.county, township=self.township, village=self.village, **facts,
             )  # fmt: skip
             if self.ended_at:  # going on after the end: the visit is under way again
                 self.ended_at = None
                 self.save(update_fields=["ended_at"])
-            self.log("create", by=by, at=at, detail={"capture": str(uid)}, request=request)
+            self.log("create", by=by, at=at, detail={"capture": str(capture.uid)}, request=request)
         return capture
 
     def end(
@@ -247,6 +271,9 @@ class Capture(Place):
             models.Index(fields=["village", "state", "at"], name="capture_by_village_state"),
         ]
         constraints = [
+            models.UniqueConstraint(
+                fields=["by", "submission"], condition=Q(submission__isnull=False), name="one_capture_per_submission"
+            ),
             models.CheckConstraint(
                 condition=Q(state__in=["new", "back", "later", "none", "case"]), name="a_capture_has_a_known_state"
             ),
@@ -412,6 +439,8 @@ class Capture(Place):
     def _sort_several(self, by: User, at: dt.datetime, facts: Mapping[str, Any], request: Any) -> list[Dispute]:
         if len(facts["parts"]) < 2:
             raise FactsMissing({"parts": _g("至少写两件，每行一件；只有一件的按新立办理")})
+        if len(facts["parts"]) > MOST_PARTS:
+            raise FactsMissing({"parts": _g("一次最多拆成 %(n)d 件") % {"n": MOST_PARTS}})
         return [self._case(words, by, at, facts, request) for words in facts["parts"]]
 
     def _case(self, words: str, by: User, at: dt.datetime, facts: Mapping[str, Any], request: Any) -> Dispute:

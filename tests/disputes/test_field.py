@@ -59,6 +59,15 @@ def test_the_same_submission_twice_is_one_visit_and_one_capture(w):
     assert rows[0] == rows[1] and Capture.objects.count() == 1
 
 
+def test_another_persons_number_is_no_obstacle_and_tells_nothing(w):
+    key = uuid.uuid4()
+    theirs = visit(w, submission=key).capture(by=w.assistant, at=NOW, facts=HEARD, submission=key)
+    mine = Visit.objects.begin(by=w.grid, at=NOW, village=w.village, visited_on=TODAY, submission=key)
+    assert mine.by == w.grid and mine.capture(by=w.grid, at=NOW, facts=HEARD, submission=key) != theirs
+    # nor is the number under which a row is known
+    assert mine.capture(by=w.grid, at=NOW, facts=HEARD, submission=theirs.uid) != theirs
+
+
 def test_only_who_walked_adds_to_a_visit(w):
     walked = visit(w)
     with pytest.raises(MoveRefused, match="才让卓玛"):
@@ -135,6 +144,9 @@ def test_it_becomes_several_cases(w):
     assert [case.narrative for case in cases] == ["界桩", "欠草料款"]
     with pytest.raises(FactsMissing):
         sort(capture(w), "several", w.officer, **NEW, parts=["只有一件"])
+    with pytest.raises(FactsMissing):
+        sort(capture(w), "several", w.officer, **NEW, parts=["一件"] * 11)
+    assert Dispute.objects.count() == 2
 
 
 def test_no_dispute_back_and_later_say_why_and_until_when(w):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import uuid
+
 import pytest
 from django.db import connections
 
@@ -98,3 +100,26 @@ def test_of_two_who_sort_one_capture_one_makes_the_case(w):
     for a, b in zip(*processes.together(2, sort_all, pks, barrier, w), strict=True):
         assert (a == "won") != (b == "won"), (a, b)
     assert Dispute.objects.count() == Source.objects.count() == len(pks)
+
+
+def submit(number: int, rounds: list[uuid.UUID], barrier, w) -> list[list[int]]:
+    """The same three forms sent by a double click: both processes send each of them at the same moment."""
+    made = []
+    for submission in rounds:
+        barrier.wait(60)
+        case = f.register(w, submission=submission)
+        barrier.wait(60)
+        begun = {"village": w.village, "visited_on": NOW.date(), "submission": submission}
+        visit = Visit.objects.begin(by=w.assistant, at=NOW, **begun)
+        barrier.wait(60)
+        heard = visit.capture(by=w.assistant, at=NOW, facts={"words": "渠口吵"}, submission=submission)
+        made.append([case.pk, visit.pk, heard.pk])
+    return made
+
+
+def test_a_form_sent_twice_at_once_is_one_case_one_visit_and_one_capture(w):
+    rounds = [uuid.uuid4() for _ in range(20)]
+    first, second = processes.together(2, submit, rounds, processes.CONTEXT.Barrier(2), w)
+    assert first == second  # both are told of the same rows, and neither of an error
+    assert Dispute.objects.count() == Visit.objects.count() == Capture.objects.count() == len(rounds)
+    assert sorted(Dispute.objects.values_list("case_no", flat=True))[-1].endswith(f"-{len(rounds):04}")  # no gap
