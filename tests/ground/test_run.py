@@ -29,8 +29,9 @@ def home(tmp_path):
 
 def members(session: int) -> list[str]:
     """Session, process id, state and command line of everything alive in that session."""
-    listed = subprocess.run(["ps", "-eo", "sid,pid,stat,args"], capture_output=True, text=True, check=True).stdout
-    rows = [line.split(maxsplit=3) for line in listed.splitlines()[1:]]
+    listed = subprocess.run(["ps", "-ww", "-eo", "sid,pid,stat,args"], capture_output=True, text=True, check=True)
+    # -ww: without a terminal ps may cut a line at 80 signs, and with it the name of the program.
+    rows = [line.split(maxsplit=3) for line in listed.stdout.splitlines()[1:]]
     return [" ".join(row) for row in rows if int(row[0]) == session and not row[2].startswith("Z")]
 
 
