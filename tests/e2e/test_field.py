@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.e2e.conftest import PASSWORD, Eyes
 from tests.e2e.test_story import choose
@@ -42,7 +43,7 @@ def test_ten_captures_by_keyboard_and_their_triage(sign_in):
     seen = loads(assistant)
     keyboard = assistant.page.keyboard
     for number in range(1, 11):
-        assistant.page.wait_for_function("document.activeElement.name === 'side_a'", timeout=2000)
+        expect(assistant.page.locator("main [name=side_a]")).to_be_focused()
         keyboard.insert_text(f"甲方{number}")
         keyboard.press("Enter")
         keyboard.insert_text(f"乙方{number}")
@@ -77,9 +78,9 @@ def test_ten_captures_by_keyboard_and_their_triage(sign_in):
     officer.look("triage")
     first = officer.page.inner_text("#h-entry")
     officer.page.keyboard.press("ArrowDown")
-    officer.page.wait_for_function("old => document.querySelector('#h-entry').innerText !== old", arg=first)
+    expect(officer.page.locator("#h-entry")).not_to_have_text(first)
     officer.page.keyboard.press("ArrowUp")
-    officer.page.wait_for_function("old => document.querySelector('#h-entry').innerText === old", arg=first)
+    expect(officer.page.locator("#h-entry")).to_have_text(first)
     for number in range(1, 11):
         officer.page.keyboard.press("2")
         assert officer.page.is_checked("main [name=tier][value='2']")
