@@ -43,6 +43,7 @@ from disputes.forms import (
 from disputes.matching import suggestions
 from disputes.models import Conflict, Dispute, FactsMissing, MoveRefused, NotYours, Party, SavedFilter
 from disputes.moves import MOVES, Status
+from disputes.rows import draw_rows
 from villages.models import DESK_ROLES, User
 from villages.workdays import load_calendar
 
@@ -117,6 +118,7 @@ def case_list(request: HttpRequest) -> HttpResponse:
         "filter": found,
         "form": found.form,
         "rows": rows,
+        "drawn": "" if waiting else draw_rows(rows),
         "page": listing,
         "waiting": waiting,
         "chips": chips,

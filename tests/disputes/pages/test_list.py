@@ -195,3 +195,10 @@ def test_the_directory_counts_what_the_list_shows(w, sign_in):
     assert cell == {w.village.pk: {"text": "1", "url": cell[w.village.pk]["url"]}}
     assert len(sign_in(w.officer).get(cell[w.village.pk]["url"]).context["rows"]) == 1
     assert filters.open_by_area(w.far_officer, [w.village]) == {}
+
+
+def test_a_name_cannot_become_markup(w, sign_in):
+    factories.register(w, parties=[{"side": "A", "name": "<b>'马\"&"}])
+    page = sign_in(w.officer).get("/disputes/").content.decode()
+    assert "&lt;b&gt;&#x27;马&quot;&amp;" in page
+    assert "<b>'马" not in page
