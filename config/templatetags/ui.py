@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from functools import cache
 from typing import Any
 from urllib.parse import urlencode
 
@@ -29,8 +30,9 @@ COUNT_CAP = 1000
 
 # --- icons, tags, empty values ---------------------------------------------------------------------------------------
 @register.simple_tag
+@cache
 def icon(name: str) -> SafeString:
-    """A decorative symbol of the sprite; the words beside it carry the meaning."""
+    """A decorative symbol of the sprite; the words beside it carry the meaning. Dozens stand on a page: kept."""
     return format_html('<svg class="ic" aria-hidden="true"><use href="{}#{}"></use></svg>', static("icons.svg"), name)
 
 
