@@ -67,7 +67,8 @@ ONLY_ALLOWED = ("resume",)
 def find(user: User, case_no: str) -> Dispute | None:
     """The case with everything that its page shows in its head, or None outside the scope; two queries."""
     parties = Prefetch("parties", Party.objects.select_related("secret"))
-    return Dispute.objects.visible_to(user).for_page().prefetch_related(parties).filter(case_no=case_no).first()
+    found = Dispute.objects.visible_to(user).for_page().prefetch_related(parties).filter(case_no=case_no)
+    return next(iter(found[:1]), None)  # first() would also order the one row there is
 
 
 # --- words shared by list and page -----------------------------------------------------------------------------------
