@@ -72,7 +72,7 @@ class VisitsOfCase(serializers.Serializer):
 class NoticeShown(serializers.Serializer):
     id = serializers.IntegerField()
     kind = serializers.CharField()
-    case_no = serializers.CharField()
+    case_no = serializers.CharField(help_text=_("请你参加联调会的通知，看不到案件的是空的"))
     text = serializers.CharField()
     created_at = serializers.DateTimeField()
     read_at = serializers.DateTimeField(allow_null=True)
@@ -247,9 +247,8 @@ class Notices(Room):
         return self.get_paginated_response(
             [
                 {
-                    **{name: getattr(row, name) for name in ("kind", "created_at", "read_at", "text")},
+                    **{name: getattr(row, name) for name in ("kind", "created_at", "read_at", "text", "case_no")},
                     "id": row.pk,
-                    "case_no": row.dispute.case_no,
                 }
                 for row in notices.with_words(found, request.user)  # type: ignore[arg-type]
             ]
