@@ -42,7 +42,9 @@ def text_of(content: bytes) -> bytes:
 def readable(county: County, actor: str) -> set[str]:
     """The numbers of every case that this person may know of."""
     places = READABLE.get(actor, set())
-    found = {case.case_no for kept in (county.cases, county.settled) for n, case in kept.items() if n in places}
+    sessions = {name: session.dispute for name, session in county.sessions.items()}
+    kinds = (county.cases, county.settled, sessions)
+    found = {case.case_no for kept in kinds for n, case in kept.items() if n in places}
     return found | ({county.target.case_no} if "own_village" in places else set())
 
 

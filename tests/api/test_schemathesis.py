@@ -27,7 +27,7 @@ from schemathesis.pytest.lazy import get_all_tests
 from config.wsgi import application
 from followups.models import Notice
 from tests import factories as f
-from tests.api.situations import SITUATIONS, days_ahead, handle, new, settled
+from tests.api.situations import SITUATIONS, days_ahead, handle, new, settled, taken
 from tests.api.test_rooms import visit_body
 
 ROLES = ("assistant", "officer", "supervisor")
@@ -45,6 +45,7 @@ def county(db: None, monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     w.open_case, w.settled_case = new(w), settled(w)
     w.parties = w.open_case.principal_parties()
     w.attachment = attach(w)
+    w.session = f.session(w, taken(w))
     handle(w.open_case)
     w.own = {}
     for role in ROLES:
@@ -133,11 +134,13 @@ def lead(case: schemathesis.Case, w: SimpleNamespace) -> None:
     dispute = ready.case if ready else w.settled_case if "/followups/" in path else w.open_case
     if "/void-requests/" in path:
         dispute = w.open_case
+    if "/sessions/" in path:
+        dispute = w.session.dispute
     for name in case.path_parameters or {}:
         found = {
             "case_no": dispute.case_no,
             "party_id": dispute.principal_parties()[0].pk,
-            "uid": w.attachment,
+            "uid": str(w.session.uid) if "/sessions/" in path else w.attachment,
             "code": CODES["village"],
         }
         if name in found:
@@ -162,6 +165,9 @@ def lead_to_own(case: schemathesis.Case, own: dict[str, int]) -> None:
 
 def lead_body(body: dict[str, Any], path: str, dispute: Any, ready: dict[str, Any], w: SimpleNamespace) -> None:
     """Keep what was made up where it may stand; replace what must exist, agree or lie in time."""
+    if "/sessions/" in path:
+        lead_session(body, path, w)
+        return
     today = str(timezone.localdate())
     body.update({name: value for name, value in CODES.items() if name in body})
     dated = {"found_on": today, "occurred_on": today, "happened_on": today, "expires_on": days_ahead(9)}
@@ -192,3 +198,17 @@ def lead_body(body: dict[str, Any], path: str, dispute: Any, ready: dict[str, An
 
 
 FITS = {"id_number": "620699197401010018", "birth_on": "1974-01-01"}
+
+
+def lead_session(body: dict[str, Any], path: str, w: SimpleNamespace) -> None:
+    """A plan at the village's own place; a record of one that did not take place."""
+    for name in ("ends_at", "venue", "track", "guardians", "invited", "people", "walk_ins", "recusal", "chair"):
+        body.pop(name, None)
+    if "version" in body:
+        body["version"] = 1
+    if path.endswith("/record/"):
+        body |= {"outcome": "not_held", "reason": "乙方没来"}
+    elif not path.endswith("/call-off/"):
+        parties = [party.pk for party in w.session.dispute.principal_parties()]
+        body |= {"starts_at": f"{days_ahead(3)}T09:00:00+08:00", "place": "村委会", "chair": "assistant"}
+        body |= {"parties": parties, **({"case_no": w.session.dispute.case_no} if "case_no" in body else {})}

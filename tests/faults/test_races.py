@@ -8,7 +8,8 @@ import pytest
 from django.db import connections
 
 from disputes.field.models import Capture, Source, Visit
-from disputes.models import Dispute, Event, MoveRefused
+from disputes.models import Dispute, Event, FactsMissing, MoveRefused
+from disputes.sessions.models import Session, Venue
 from tests import factories as f
 from tests.factories import NOW
 from tests.faults import processes
@@ -123,3 +124,60 @@ def test_a_form_sent_twice_at_once_is_one_case_one_visit_and_one_capture(w):
     assert first == second  # both are told of the same rows, and neither of an error
     assert Dispute.objects.count() == Visit.objects.count() == Capture.objects.count() == len(rounds)
     assert sorted(Dispute.objects.values_list("case_no", flat=True))[-1].endswith(f"-{len(rounds):04}")  # no gap
+
+
+def record_all(number: int, pks: list[int], barrier, w) -> list[str]:
+    """Each session in turn: both processes read it, wait for one another, and write its outcome."""
+    answers, by = [], w.second_officer if number else w.officer
+    for pk in pks:
+        row = Session.objects.get(pk=pk)
+        by.forget_scope()
+        barrier.wait(60)
+        try:
+            facts = {"outcome": "not_held", "reason": f"{by.name}写的"}
+            row.record(by=by, at=NOW, version=row.version, facts=facts)
+            answers.append("won")
+        except MoveRefused as refused:
+            answers.append(refused.sentence)
+    return answers
+
+
+def test_of_two_who_record_one_session_one_wins_and_the_other_is_told(w):
+    case = f.at_room(w)
+    case.perform("take_up", by=w.officer, at=NOW, handler=w.officer)
+    given = {"starts_at": NOW, "place": "渠口", "chair": w.officer, "parties": [p.pk for p in case.parties.all()]}
+    pks = [Session.objects.plan(case=case, by=w.officer, at=NOW, facts=given).pk for _ in range(20)]
+    barrier = processes.CONTEXT.Barrier(2)
+    for a, b in zip(*processes.together(2, record_all, pks, barrier, w), strict=True):
+        assert (a == "won") != (b == "won"), (a, b)
+        assert any(name in (a, b)[a == "won"] for name in ("刘建军", "何静")), (a, b)
+    assert Event.objects.filter(kind="session").count() == len(pks)
+    assert not Session.objects.exclude(version=2).exists()
+
+
+def book_all(number: int, cases: list[int], halls: list[int], barrier, w) -> list[str]:
+    """Both processes book each room for the same hour, each for its own case."""
+    answers, case = [], Dispute.objects.get(pk=cases[number])
+    for pk in halls:
+        facts = {"starts_at": NOW, "venue": Venue.objects.get(pk=pk), "chair": w.officer}
+        facts["parties"] = [party.pk for party in case.parties.all()]
+        barrier.wait(60)
+        try:
+            Session.objects.plan(case=case, by=w.officer, at=NOW, facts=facts)
+            answers.append("won")
+        except FactsMissing as missing:
+            answers.append(missing.errors["shares_venue"])
+    return answers
+
+
+def test_of_two_who_book_one_room_at_once_the_second_is_warned(w):
+    cases = []
+    for _ in range(2):
+        case = f.at_room(w)
+        case.perform("take_up", by=w.officer, at=NOW, handler=w.officer)
+        cases.append(case.pk)
+    halls = [Venue.objects.add(office=w.room, name=f"第{n}间", by=w.officer, at=NOW).pk for n in range(20)]
+    barrier = processes.CONTEXT.Barrier(2)
+    for a, b in zip(*processes.together(2, book_all, cases, halls, barrier, w), strict=True):
+        assert (a == "won") != (b == "won"), (a, b)
+    assert Session.objects.count() == len(halls)

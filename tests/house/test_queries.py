@@ -13,6 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from disputes.field.models import Visit
+from disputes.sessions.models import Venue
 from followups.models import Notice
 from followups.reactions import react
 from tests import factories
@@ -21,8 +22,8 @@ from villages.models import Role, SpecialDay
 
 #: list → (who looks, how many queries)
 LISTS: dict[str, tuple[str, int]] = {
-    "": ("officer", 25),
-    "todo/": ("officer", 10),
+    "": ("officer", 27),
+    "todo/": ("officer", 11),
     "me/": ("officer", 9),
     "villages/": ("officer", 13),
     "villages/gaps/": ("officer", 13),
@@ -31,9 +32,11 @@ LISTS: dict[str, tuple[str, int]] = {
     "manage/audit/": ("auditor", 7),
     "visits/": ("officer", 10),
     "triage/": ("officer", 21),
+    "sessions/": ("officer", 13),
+    "sessions/rooms/": ("officer", 9),
     "disputes/": ("officer", 12),
     "followups/": ("officer", 10),
-    "notices/": ("officer", 9),
+    "notices/": ("officer", 10),
     "ledger/": ("officer", 19),
     "ledger/download/": ("officer", 18),
     "api/v1/areas/": ("officer", 9),
@@ -42,8 +45,11 @@ LISTS: dict[str, tuple[str, int]] = {
     "api/v1/disputes/": ("officer", 11),
     "api/v1/saved-filters/": ("officer", 9),
     "api/v1/followups/": ("officer", 12),
-    "api/v1/notices/": ("officer", 12),
+    "api/v1/notices/": ("officer", 13),
     "api/v1/ledger/": ("officer", 24),
+    "api/v1/sessions/": ("officer", 11),
+    "api/v1/sessions/invitations/": ("officer", 12),
+    "api/v1/sessions/rooms/": ("officer", 9),
 }
 #: Addresses without an object in them that list nothing.
 NO_LISTS = {
@@ -84,6 +90,16 @@ def more(w: SimpleNamespace, n: int) -> None:
         if state == "none":
             heard.sort("none", by=w.officer, at=at, version=1, reason="和好")
     Notice.objects.create(user=w.officer, dispute=case, kind="return", created_at=at)
+    held = factories.register(w, at=at)
+    held.perform("take_up", by=w.assistant, at=at, handler=w.assistant)
+    hall = Venue.objects.add(office=w.room, name=f"调解室{n}", by=w.officer, at=at)
+    for days in (-3, 2):
+        asked = [{"user": w.officer, "ask": f"第{n}次"}, {"name": "老马", "capacity": "cadre"}]
+        there = {"starts_at": at + dt.timedelta(days=days), "venue": hall, "invited": asked}
+        held.found_on = timezone.localdate(at) - dt.timedelta(days=9)
+        held.save(update_fields=["found_on"])
+        factories.session(w, held, **there)
+    react(held.events.first().pk)
     w.officer.saved_filters.create(name=f"条件{n}", query="status=waiting")
     village = factories.area(f"62062310321{n}", f"新村{n}", 5, w.township)
     committee = factories.office(f"62062310321{n}-V", "village", f"新村{n}村委会", village)
