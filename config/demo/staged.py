@@ -493,7 +493,7 @@ def convened(
         ],
     }
     session = Session.objects.plan(case=case, by=by, at=at, facts=facts)
-    history.told(case.events.order_by("pk").last())
+    history.told(case.events.order_by("-pk")[0])
     return session, at
 
 

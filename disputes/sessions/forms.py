@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
-import re
-import unicodedata
 import uuid
 from collections.abc import Mapping
 from typing import Any
 
 from django import forms
-from django.core.exceptions import ValidationError
 from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _g
@@ -26,26 +23,8 @@ YES_NO = [("yes", _("到场")), ("no", _("没到"))]
 CONSENTS = Attendee.Consent.choices[1:]
 
 
-def clock(raw: object) -> dt.time | None:
-    """A time typed as 9:00, 9点, 9点半, 下午3点20, 0930 or 15.30."""
-    shown = parsing.text(raw, limit=20)
-    value = unicodedata.normalize("NFKC", shown).replace(" ", "")
-    if not value:
-        return None
-    match = re.fullmatch(r"(早上|上午|中午|下午|晚上)?(\d{1,2})(?:[:.点时](半|\d{1,2})?分?)?", value) or re.fullmatch(
-        r"()(\d{2})(\d{2})", value
-    )
-    if match:
-        hour, minute = int(match[2]), 30 if match[3] == "半" else int(match[3] or 0)
-        if match[1] in ("下午", "晚上", "中午") and hour < 12 and not (match[1] == "中午" and hour > 9):
-            hour += 12
-        if hour < 24 and minute < 60:
-            return dt.time(hour, minute)
-    raise ValidationError(_g("认不出“%(raw)s”，写成 9:00 或 下午3点") % {"raw": shown})
-
-
 def time_field(label: Any, **options: Any) -> ParsedField:
-    return ParsedField(clock, label=label, widget=forms.TextInput(attrs=dict(OTHERS_DATA)), **options)
+    return ParsedField(parsing.time_of_day, label=label, widget=forms.TextInput(attrs=dict(OTHERS_DATA)), **options)
 
 
 def moment(day: dt.date | None, time: dt.time | None) -> dt.datetime | None:
