@@ -470,7 +470,7 @@ def nil_report(history: History, rng: random.Random, village: Area, *, days: int
 
 # --- joint sessions --------------------------------------------------------------------------------------------------
 def convened(
-    history: History, rng: random.Random, village: Area, kind: Kind, *, days: int, tier: int = 2
+    history: History, rng: random.Random, village: Area, kind: Kind, *, days: int, hour: int, tier: int = 2
 ) -> Generator[dt.datetime, None, tuple[Session, dt.datetime]]:
     """A case at the police room whose session is called for so many days from today (before it when negative)."""
     first = history.today + min(0, days) * DAY
@@ -481,7 +481,7 @@ def convened(
     if days < 0:
         day = history.last_workday(first + DAY)
     facts: dict[str, Any] = {
-        "starts_at": dt.datetime.combine(day, dt.time(9, 30), at.tzinfo),
+        "starts_at": dt.datetime.combine(day, dt.time(hour, 30), at.tzinfo),
         "venue": Venue.objects.filter(office=case.desk_id).first(),
         "chair": by,
         "purpose": "双方把各自的说法讲清楚，看能不能当场说到一起。",
@@ -499,23 +499,23 @@ def convened(
 
 def session_planned(history: History, rng: random.Random, village: Area) -> Story:
     """Called for the next days; the department has its invitation."""
-    yield from convened(history, rng, village, WATER, days=2)
+    yield from convened(history, rng, village, WATER, days=2, hour=8)
 
 
 def session_without_outcome(history: History, rng: random.Random, village: Area) -> Story:
     """Its day is over and nobody has written what came of it: it stands on somebody's work."""
-    yield from convened(history, rng, village, HOMESTEAD, days=-3)
+    yield from convened(history, rng, village, HOMESTEAD, days=-3, hour=10)
 
 
 def session_called_off(history: History, rng: random.Random, village: Area) -> Story:
-    session, at = yield from convened(history, rng, village, IRRIGATION, days=4)
+    session, at = yield from convened(history, rng, village, IRRIGATION, days=4, hour=14)
     yield (at := soon(rng, at))
     history.told(session.call_off(by=session.chair, at=at, reason="乙方外出放牧，下周才回来，另约时间"))
 
 
 def session_held(history: History, rng: random.Random, village: Area) -> Story:
     """Half of it was agreed on; they go on next week."""
-    session, _at = yield from convened(history, rng, village, PASTURE, days=-4)
+    session, _at = yield from convened(history, rng, village, PASTURE, days=-4, hour=15)
     held_at = session.starts_at + dt.timedelta(minutes=5)
     yield (at := held_at + dt.timedelta(hours=2))
     said = iter(("同意重新丈量，但去年的草要算清。", "界桩可以重立，去年没有多放。", "两家各让一步。"))
@@ -525,7 +525,7 @@ def session_held(history: History, rng: random.Random, village: Area) -> Story:
             "consent": "agreed" if row.needs_consent else "",
             "statement": next(said, "") if row.kind == "party" else "",
         }
-        for row in session.asked()
+        for row in session.listed()
     }
     facts = {
         "outcome": "continue",

@@ -140,7 +140,7 @@ def show_session(session: Session, user: User) -> dict[str, Any]:
                 "ask": veil.text(row.ask),
                 "statement": veil.text(row.statement),
             }
-            for row in session.asked()
+            for row in session.listed()
         ],
     }
 
@@ -448,7 +448,7 @@ class Sessions(Room):
             party: Party | None = case.parties.filter(pk=recusal["by"]).first()
             if party is None:
                 raise FactsMissing({"recusal.by": _g("本案没有这个当事人，在列出的里面选")})
-            staff = {row.user.username: row.user for row in session.asked() if row.user}
+            staff = {row.user.username: row.user for row in session.listed() if row.user}
             staff[session.chair.username] = session.chair
             about = staff.get(recusal["about"])
             facts["recusal"] = recusal | {

@@ -177,7 +177,7 @@ def _wrong_times(session: Session, facts: Facts, at: dt.datetime) -> Errors:
 
 def _wrong_attendance(session: Session, facts: Facts, outcome: str, day: dt.date) -> Errors:
     """Who came is said of everybody; nobody takes part whom the parties have not agreed to (PMA 20)."""
-    kinds, answers, rows = Attendee.Kind, facts.get("people") or {}, session.asked()
+    kinds, answers, rows = Attendee.Kind, facts.get("people") or {}, session.listed()
     if not {row.pk for row in rows} >= answers.keys():
         return {"people": _("名单里没有这个人，刷新后核对")}
     errors = {}

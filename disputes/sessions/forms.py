@@ -115,7 +115,7 @@ def invitees(case: Dispute, data: Any = None, *, prefix: str, session: Session |
     """The rows of those asked besides the parties."""
     circle = Circle(case)
     initial = []
-    for row in session.asked() if session else []:
+    for row in session.listed() if session else []:
         if row.party_id:
             continue
         who = f"o:{row.office.code}" if row.office else f"u:{row.user.username}" if row.user else ""
@@ -190,7 +190,7 @@ class PlanForm(Form):
                 "parties": ticked,
                 "guardians": [str(p.pk) for p in minors],
             }
-        asked = session.asked()
+        asked = session.listed()
         kind = Attendee.Kind
         start, end = timezone.localtime(session.starts_at), timezone.localtime(session.ends_at)
         return {
@@ -253,7 +253,7 @@ class RecordForm(Form):
 
     def __init__(self, *args: Any, session: Session, user: User, **kwargs: Any) -> None:
         self.session, case = session, session.dispute
-        self.asked = session.asked()
+        self.asked = session.listed()
         self.chairs = {row.username: row for row in facts.chairs(case, user)} | {session.chair.username: session.chair}
         kwargs["initial"] = {**self._initial(), **(kwargs.get("initial") or {})}
         super().__init__(*args, **kwargs)

@@ -334,13 +334,13 @@ class Session(models.Model):
     def is_recorded(self) -> bool:
         return self.state in (self.State.HELD, self.State.FAILED)
 
-    def asked(self) -> list[Attendee]:
+    def listed(self) -> list[Attendee]:
         """Everybody on the list who was not taken off it, parties first; those who came unasked last."""
         return [row for row in self.attendees.all() if not row.withdrawn]
 
     def people(self, rows: Iterable[Attendee] | None = None) -> set[int]:
         """The user ids that a message about this session goes to: the chair, those asked by name or by office."""
-        rows = self.asked() if rows is None else list(rows)
+        rows = self.listed() if rows is None else list(rows)
         offices = [row.office_id for row in rows if row.office_id]
         posted = Posting.objects.filter(in_force(), office__in=offices, role__in=INVITED_ROLES, user__is_active=True)
         return (
@@ -353,7 +353,7 @@ class Session(models.Model):
         Times are aware datetimes, days dates; what is not known is None or an empty text. Whoever prints it for a
         viewer masks the names by the rule of the case (`Dispute.names_hidden_from`).
         """
-        rows = self.asked()
+        rows = self.listed()
         guardians = {row.party_id: row for row in rows if row.kind == Attendee.Kind.GUARDIAN}
         return {
             "case_no": self.dispute.case_no,
@@ -647,7 +647,7 @@ class Session(models.Model):
         if took_place:
             self.chair = facts.get("chair") or self.chair
         answers = facts.get("people") or {} if took_place else {}
-        for row in self.asked():
+        for row in self.listed():
             answer = answers.get(row.pk) or {}
             row.attended = answer.get("attended")
             row.consent = answer.get("consent") or row.consent

@@ -53,7 +53,7 @@ def shown(session: Session, viewer: User) -> dict[str, Any]:
     for row in facts["parties"]:
         row |= {"name": veil.name(row["name"]), "guardian": veil.name(row["guardian"])}
         row["statement"] = veil.text(row["statement"])
-    others = {row.label for row in session.asked() if row.kind == Attendee.Kind.OTHER}
+    others = {row.label for row in session.listed() if row.kind == Attendee.Kind.OTHER}
     for row in facts["participants"]:
         row["name"] = veil.name(row["name"]) if row["name"] in others else row["name"]
     for name in ("purpose", "education", "points_agreed", "points_open", "reason"):

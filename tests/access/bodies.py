@@ -95,8 +95,8 @@ def body(county: County, address: Address, method: str, relation: str, actor: st
 def _session(county: County, address: Address, session: Session, username: str) -> dict[str, Any]:
     """A plan for next week that the actor chairs; a record of one that did not take place."""
     day = timezone.localdate(county.now) + dt.timedelta(days=6)
-    asked = [row.party_id for row in session.asked() if row.kind == "party"]
-    guardians = [row.party_id for row in session.asked() if row.kind == "guardian"]
+    asked = [row.party_id for row in session.listed() if row.kind == "party"]
+    guardians = [row.party_id for row in session.listed() if row.kind == "guardian"]
     last = address.route.rstrip("/").split("/")[-1]
     gone = {"version": 1, "outcome": "not_held", **REASON}
     if address.is_api:

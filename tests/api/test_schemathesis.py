@@ -207,6 +207,8 @@ def lead_session(body: dict[str, Any], path: str, w: SimpleNamespace) -> None:
     if "version" in body:
         body["version"] = 1
     if path.endswith("/record/"):
+        for name in ("held_at", "ended_at", "rights_told_at", "next_on"):
+            body.pop(name, None)
         body |= {"outcome": "not_held", "reason": "乙方没来"}
     elif not path.endswith("/call-off/"):
         parties = [party.pk for party in w.session.dispute.principal_parties()]

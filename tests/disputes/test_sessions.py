@@ -6,7 +6,9 @@ import datetime as dt
 import uuid
 
 import pytest
+from django.conf import settings
 from django.db import IntegrityError, transaction
+from django.utils.translation import override
 
 from disputes.models import Conflict, Event, FactsMissing, MoveRefused, NotYours
 from disputes.safeguards import SAFETY_QUESTIONS
@@ -23,7 +25,8 @@ LATER = TOMORROW + dt.timedelta(hours=3)  # the session is over
 def w():
     w = f.world()
     w.hall = Venue.objects.add(office=w.room, name="调解室", by=w.officer, at=NOW)
-    return w
+    with override(settings.LANGUAGE_CODE):  # whatever language the request of an earlier test left behind
+        yield w
 
 
 def mediated(w, **facts):
@@ -50,7 +53,7 @@ def planned(w, case=None, at=NOW, **facts) -> Session:
 
 
 def people(session: Session, **changed) -> dict:
-    return {row.pk: {"attended": True, "statement": "按旧界桩", **changed} for row in session.asked()}
+    return {row.pk: {"attended": True, "statement": "按旧界桩", **changed} for row in session.listed()}
 
 
 def record_of(session: Session, **facts) -> dict:
@@ -84,7 +87,7 @@ def test_a_plan_is_an_event_with_its_invitations(w):
     assert (event.kind, event.facts["session"], event.text.body) == ("session_plan", str(session.uid), "界桩")
     assert (session.state, session.office, session.tier) == ("planned", w.room, 2)
     assert session.ends_at - session.starts_at == dt.timedelta(hours=2)
-    assert [row.label for row in session.asked()] == ["马文林", "王世昌", "松山镇水管站", "王世昌", "老马"]
+    assert [row.label for row in session.listed()] == ["马文林", "王世昌", "松山镇水管站", "王世昌", "老马"]
     assert session.people() == {w.officer.pk, w.department.pk, w.mediator.pk}
     assert event.dispute.version == session.dispute.version  # a plan moves nothing
 
@@ -168,8 +171,8 @@ def test_minors_come_with_their_guardian(w):
     party.save()
     assert "勾选监护人" in wrong(planned, w, case)["parties"]
     session = planned(w, case, guardians=[party.pk])
-    assert [row.label for row in session.asked()] == ["小宝", "王世昌", "马文林"]
-    alone = {row.pk: {"attended": row.kind != "guardian"} for row in session.asked()}
+    assert [row.label for row in session.listed()] == ["小宝", "王世昌", "马文林"]
+    alone = {row.pk: {"attended": row.kind != "guardian"} for row in session.listed()}
     assert "监护人没到" in next(iter(wrong(record, w, session, people=alone).values()))
 
 
@@ -203,7 +206,7 @@ def test_a_change_tells_who_is_new_and_who_is_off(w):
     event = session.change(by=w.second_officer, at=NOW, version=1, facts=facts)
     assert (event.facts["told_new"], event.facts["told_off"]) == ([w.department.pk], [w.mediator.pk])
     assert (session.version, session.starts_at) == (2, LATER)
-    assert [row.label for row in session.asked()] == ["马文林", "王世昌", "松山镇水管站"]
+    assert [row.label for row in session.listed()] == ["马文林", "王世昌", "松山镇水管站"]
     again = facts | {"invited": [{"user": w.mediator}]}  # asked again: the row stands up again
     session.change(by=w.officer, at=NOW, version=2, facts=again)
     assert Attendee.objects.filter(session=session, user=w.mediator).get().withdrawn is False
@@ -284,7 +287,7 @@ def test_one_that_did_not_take_place_is_no_attempt_and_says_why(w):
 
 def test_what_a_record_must_have(w):
     session = planned(w, invited=[{"user": w.mediator}])
-    rows = session.asked()
+    rows = session.listed()
     agreed = {row.pk: {"attended": True, "consent": "agreed"} for row in rows}
     assert wrong(record, w, session, outcome="").keys() == {"outcome"}
     assert wrong(record, w, session, people=agreed, held_at=None, rights_told_at=None).keys() == {

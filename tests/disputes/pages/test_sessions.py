@@ -60,8 +60,8 @@ def record(session: Session, **changes) -> dict:
         "chair": session.chair.username,
         "points_agreed": "按旧界桩放牧",
         **rows("walk_ins"),
-        **{f"attended_{row.pk}": "yes" for row in session.asked()},
-        **{f"statement_{row.pk}": f"{row.label}说按旧界桩" for row in session.asked() if row.kind == "party"},
+        **{f"attended_{row.pk}": "yes" for row in session.listed()},
+        **{f"statement_{row.pk}": f"{row.label}说按旧界桩" for row in session.listed() if row.kind == "party"},
     }
     return sent | changes
 
@@ -83,7 +83,7 @@ def test_a_session_is_planned_from_the_case_page(w, case, sign_in):
     session = Session.objects.get()
     assert answer.url == url(session)
     assert timezone.localtime(session.starts_at) == NOW + dt.timedelta(days=1, hours=6)
-    assert [(row.label, row.ask, row.consent) for row in session.asked()[2:]] == [
+    assert [(row.label, row.ask, row.consent) for row in session.listed()[2:]] == [
         ("松山镇水管站", "带水权图", ""),
         ("老马", "说说当年的界桩", "agreed"),
     ]
@@ -192,7 +192,7 @@ def test_the_record_is_written_and_printed_without_a_signature(w, case, sign_in)
     session, client = planned(w, case, invited=[{"user": w.mediator}]), sign_in(w.officer)
     page = client.get(url(session)).content.decode()
     assert "checked" not in page.split("记录</h2>")[1]  # nothing is filled in beforehand
-    staff = session.asked()[-1]
+    staff = session.listed()[-1]
     relative = {"name": "马占海", "capacity": "relative", "consent": "agreed"}
     sent = record(session, **rows("walk_ins", relative), education="草原法", **{f"consent_{staff.pk}": "agreed"})
     assert client.post(url(session), sent).status_code == 302
@@ -260,7 +260,7 @@ def test_the_second_who_records_keeps_their_words_and_sees_the_first(w, case, si
 
 def test_supervisors_read_no_names(w, case, sign_in):
     session = planned(w, case, purpose="马文林要界桩", invited=[{"name": "韩老三", "capacity": "cadre"}])
-    sign_in(w.officer).post(url(session), record(session, **{f"consent_{session.asked()[-1].pk}": "agreed"}))
+    sign_in(w.officer).post(url(session), record(session, **{f"consent_{session.listed()[-1].pk}": "agreed"}))
     client = sign_in(w.supervisor)
     for address in (url(session), url(session, "print/"), "/sessions/?show=past", f"/disputes/{case.case_no}/"):
         page = client.get(address).content.decode()
