@@ -23,6 +23,7 @@ from disputes.sessions.models import Session
 from followups.models import Heartbeat, Reminder, ReturnVisit
 from followups.reactions import people_at, react, reacting_kinds
 from villages.models import Draft
+from villages.policy import policy_on
 
 log = logging.getLogger("followups.pump")
 
@@ -127,7 +128,7 @@ def plan_reminders(moment: Callable[[], dt.datetime]) -> int:
     """A row for every person at the desk of whatever is due, overdue or near, and has none yet; how many cases."""
     at = moment()
     today = timezone.localdate(at)
-    ahead = today + dt.timedelta(days=rules_on(today).policy["visit_remind_days"])
+    ahead = today + dt.timedelta(days=policy_on(today)["visit_remind_days"])
     kind = Reminder.Kind
     # A due day that was slept through gives the overdue row instead: what is told is always what is true now.
     cases = Dispute.objects.open().order_by().filter(due_on__lte=today)
