@@ -1014,7 +1014,7 @@ class PartySecret(models.Model):
         return row
 
     def open(self, name: str) -> str:
-        """The value in clear. Callers are `Party.reveal` and `Party.change` only."""
+        """The value in clear. Callers are `Party.reveal`, `Party.change` and the papers of the case, which log it."""
         value = getattr(self, name)
         return keyring.unseal(value, table=self.TABLE, column=name, uid=self.party.uid) if value else ""
 
@@ -1079,6 +1079,8 @@ OTHER_EVENTS = {
     "visit": _("回访"),
     "waive": _("书面免访"),
     "source": _("走访线索"),
+    "paper": _("出具文书"),
+    "paper_void": _("作废文书"),
 }
 
 
@@ -1213,3 +1215,4 @@ class SavedFilter(models.Model):
 
 # Django finds a room's tables through this module.
 from disputes.field import models as _field  # noqa: E402, F401
+from disputes.papers import dossier as _papers  # noqa: E402, F401

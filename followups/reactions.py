@@ -130,6 +130,8 @@ REACTIONS: Mapping[str, list[Reaction]] = {
     "visit":      [tell_of_a_relapse],
     "waive":      [],
     "source":     [],
+    "paper":      [],
+    "paper_void": [],
 }
 # fmt: on
 
