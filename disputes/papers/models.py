@@ -28,7 +28,7 @@ from pypdf import PdfReader
 from audit import keyring
 from audit.locks import locked, once
 from audit.models import Action, record
-from disputes import attachments
+from disputes import attachments, masking
 from disputes.models import Counter, Dispute, Event, FactsMissing, MoveRefused, NotYours
 from disputes.moves import Status
 from disputes.papers import shipped, template, typeset, words
@@ -349,6 +349,13 @@ class Paper(models.Model):
     def scans(self) -> list[Any]:
         """Scans of the signed original: attachments that hang on this paper's event."""
         return list(self.event.attachments.all())
+
+    def void_reason_for(self, viewer: User) -> str:
+        """The reason as this viewer may read it: a hidden name does not stand in it either."""
+        case = self.dispute
+        if not (self.void_reason and case.names_hidden_from(viewer)):
+            return self.void_reason
+        return masking.mask_in(self.void_reason, [party.name for party in case.parties.all()])
 
     def file_name(self, form: str) -> str:
         """A name that says which case and which paper, and nothing about people."""

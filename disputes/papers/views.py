@@ -71,6 +71,8 @@ def papers(request: HttpRequest, case_no: str) -> HttpResponse:
 def _papers_page(request: HttpRequest, case: Dispute, *, problem: str = "", status: int = 200) -> HttpResponse:
     user = me(request)
     rows = list(case.papers.select_related("by", "voided_by", "template").prefetch_related("event__attachments"))
+    for row in rows:
+        row.dispute = case  # with its parties loaded
     may_read = readable(case, user)
     bound = dossiers.contents(case)
     filed = {piece.file.pk: piece.row for piece in bound.pieces if piece.file}
@@ -84,7 +86,7 @@ def _papers_page(request: HttpRequest, case: Dispute, *, problem: str = "", stat
     context = {
         "case": case,
         "problem": problem,
-        "rows": rows,
+        "rows": [(row, row.void_reason_for(user)) for row in rows],
         "readable": may_read,
         "offers": [(kind, why) for kind, why in offered(case, user) if kind.row != INDEX],
         "dossier": bound,
@@ -183,10 +185,10 @@ def void(request: HttpRequest, case_no: str, uid: Any) -> HttpResponse:
 def scan(request: HttpRequest, case_no: str, uid: Any) -> HttpResponse:
     """The signed original of a paper, as an attachment beside it."""
     case, user = find(request, case_no), me(request)
+    row = _paper(case, uid)
     sentence = attachments.may_attach(case, user)
     if sentence:
         raise MoveRefused(sentence)
-    row = _paper(case, uid)
     form = ScanForm(request.POST, request.FILES)
     if not form.is_valid():
         return _papers_page(request, case, problem=str(form.errors["scan"][0]), status=422)
@@ -212,10 +214,10 @@ def dossier(request: HttpRequest, case_no: str) -> HttpResponse:
 def place(request: HttpRequest, case_no: str, uid: Any) -> HttpResponse:
     """Where a file stands in the dossier."""
     case, user = find(request, case_no), me(request)
+    row = get_object_or_404(case.attachments.select_related("dispute"), uid=uid)
     sentence = dossiers.Filing.why_not(case, user)
     if sentence:
         raise MoveRefused(sentence)
-    row = get_object_or_404(case.attachments.select_related("dispute"), uid=uid)
     form = FilingForm(request.POST)
     if not form.is_valid():
         return _papers_page(request, case, problem=str(form.errors["row"][0]), status=422)
@@ -248,7 +250,7 @@ def template(request: HttpRequest, kind: str) -> HttpResponse:
     _administrator(request)
     what = _kind(kind)
     PaperTemplate.objects.current(what.key)
-    form = TemplateForm(request.POST or None, request.FILES or None) if request.method == "POST" else TemplateForm()
+    form = TemplateForm(request.POST, request.FILES) if request.method == "POST" else TemplateForm()
     if request.method == "POST" and form.is_valid():
         try:
             row = PaperTemplate.objects.replace(
