@@ -303,6 +303,13 @@ def _closing(source: Source) -> Values:
     }
 
 
+def _cover(source: Source) -> Values:
+    """Until when was mediated: also where it came to nothing, or is not over."""
+    case, agreement = source.case, source.agreement
+    ended = agreement.agreed_on if agreement else timezone.localdate(case.left_at) if case.left_at else None
+    return {"协议日期": words.day(ended) or PEN}
+
+
 def _confirmation(source: Source) -> Values:
     agreement = source.agreement
     until = agreement.agreed_on + dt.timedelta(days=30) if agreement else None  # PMA 33
@@ -389,7 +396,7 @@ _KINDS: dict[str, Kind] = {kind.key: kind for kind in (
         Ask("filed_by", _("立卷人"), "立卷人", initial=lambda s: s.by.name),
         Ask("kept", _("保管期限"), "保管期限", help=_("短期、长期或永久"), initial=lambda s: "长期"),
         NOTE,
-    )),
+    ), gather=_cover),
     Kind("index", _("卷内目录"), INDEX, only_in_the_dossier, extra={"目录": ("序号", "文书名称", "页号", "备注")}),
     Kind("back_cover", _("封底"), 13, is_mediated, asks=(
         Ask("pages", _("本卷页数"), "页数", optional=True, help=_("装订好后手填也行")),

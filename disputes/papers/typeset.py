@@ -1,7 +1,8 @@
 """The PDF of a paper: the words of its filled-in DOCX, set by typst. What the DOCX says, the PDF says.
 
 Titles, headings, body text and tables are recognised by style or, in a template that somebody wrote themselves, by
-alignment, weight and indent. The compiler is kept, one per thread; fonts are the vendored ones and those in
+alignment, weight and indent. The compiler is kept, one per thread; its own threads do not survive a fork, so a process
+that has set a page must not be forked for setting more. Fonts are the vendored ones and those in
 PAPER_FONTS_DIR, never those that happen to be installed.
 """
 

@@ -29,7 +29,7 @@ LISTS: dict[str, tuple[str, int]] = {
     "manage/people/": ("sysadmin", 8),
     "manage/offices/": ("sysadmin", 7),
     "manage/audit/": ("auditor", 7),
-    "manage/papers/": ("sysadmin", 7),
+    "manage/papers/": ("sysadmin", 6),
     "visits/": ("officer", 10),
     "triage/": ("officer", 21),
     "disputes/": ("officer", 12),
