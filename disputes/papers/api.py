@@ -13,19 +13,20 @@ from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import OpenApiParameter, OpenApiTypes, extend_schema
 from rest_framework import serializers
 from rest_framework.decorators import action
-from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from audit.models import record_read_once
-from audit.rest import Pick, Room, Strict, Text, idempotent
-from disputes.models import Dispute
+from audit.rest import UNWANTED, Pick, Room, Strict, Text, idempotent
+from disputes.models import Dispute, MoveRefused
 from disputes.papers import typeset
 from disputes.papers.forms import MANY_LINES, ONE_LINE
 from disputes.papers.kinds import Kind, kinds
 from disputes.papers.models import DOCX, PDF, Paper, PaperTemplate, draw_up, initial, read_case
 from disputes.papers.views import sent
 from villages.models import User
+
+ONE_LINE_ONLY = rf"^[^\n{UNWANTED}]*$"
 
 
 class PaperShown(serializers.Serializer):
@@ -60,30 +61,32 @@ class PapersQuery(Strict):
     case = Text(help_text=_("案号"), max_length=24)
 
 
+class Facts(Strict):
+    """What only a person can say: everything that some paper asks for; the preview names what one asks for."""
+
+    def get_fields(self) -> dict[str, serializers.Field]:
+        asks = {ask.key: ask for kind in kinds().values() for ask in kind.asks}
+        return {
+            key: Text(
+                required=False,
+                allow_blank=True,
+                max_length=MANY_LINES if ask.lines else ONE_LINE,
+                **({} if ask.lines else {"pattern": ONE_LINE_ONLY}),
+                help_text=ask.label,
+            )
+            for key, ask in asks.items()
+        }
+
+
 class PaperBody(Strict):
     case = Text(help_text=_("案号"), max_length=24)
     kind = Pick(choices=(), help_text=_("文书种类"))
-    facts = serializers.DictField(
-        child=Text(allow_blank=True, max_length=MANY_LINES), required=False, help_text=_("要填的：名称到文字，见预览")
-    )
+    facts = Facts(required=False, help_text=_("要填的：名称到文字，见预览"))
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        field = self.fields["kind"]
-        assert isinstance(field, Pick)
-        field.choices = [(key, str(kind.title)) for key, kind in kinds().items()]  # upper rooms add theirs
-
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        asks = {ask.key: ask for ask in kinds()[attrs["kind"]].asks}
-        errors = {}
-        for key, text in attrs.get("facts", {}).items():
-            if key not in asks:
-                errors[f"facts.{key[:40]}"] = [_g("这份文书不填这一项。要填的见预览")]
-            elif not asks[key].lines and (len(text) > ONE_LINE or "\n" in text):
-                errors[f"facts.{key}"] = [_g("写一行，最多 %(n)s 字") % {"n": ONE_LINE}]
-        if errors:
-            raise ValidationError(errors)
-        return attrs
+    def get_fields(self) -> dict[str, serializers.Field]:
+        fields = super().get_fields()
+        choices = [(key, str(kind.title)) for key, kind in kinds().items()]  # upper rooms add theirs
+        return {**fields, "kind": Pick(choices=choices, help_text=_("文书种类"))}
 
 
 class VoidBody(Strict):
@@ -153,8 +156,15 @@ class Papers(Room):
         return self.page(rows, show)
 
     def wanted(self, request: Request) -> tuple[Dispute, Kind, dict[str, str]]:
-        sent_ = self.checked(PaperBody, request.data)
-        return self.case(sent_["case"]), kinds()[sent_["kind"]], sent_.get("facts", {})
+        given = self.checked(PaperBody, request.data)
+        case, kind, facts = self.case(given["case"]), kinds()[given["kind"]], given.get("facts", {})
+        asked = [ask.key for ask in kind.asks]
+        if unknown := sorted(set(facts) - set(asked)):
+            raise MoveRefused(
+                _g("%(kind)s不填“%(what)s”。要填的：%(asked)s")
+                % {"kind": kind.title, "what": "、".join(unknown), "asked": "、".join(asked) or _g("无")}
+            )
+        return case, kind, facts
 
     @extend_schema(
         operation_id="papers_preview", summary=_("看一份文书会怎么写、还缺什么"), request=PaperBody,

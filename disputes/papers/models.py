@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, Any
 from django.conf import settings
 from django.db import models, transaction
 from django.db.models import Q
-from django.utils import timezone
 from django.utils.translation import gettext as _g
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import override
@@ -46,21 +45,28 @@ class TemplateQuerySet(models.QuerySet["PaperTemplate"]):
     def current(self, kind: str) -> PaperTemplate:
         """The template in force: the newest version, unless that is the product's own and the product has a newer one.
 
-        The product's own is kept as a version, too, the first time that it is used: what a paper was made from stays
-        readable after the next release.
+        The product's own is not written yet where nobody has used it; `kept` does that.
         """
         newest = self.filter(kind=kind).order_by("-version").first()
-        if newest is not None and newest.by_id is not None:
-            return newest
         content = shipped.docx_of(kind)
         digest = hashlib.sha256(content).hexdigest()
-        if newest is not None and newest.sha256 == digest:
+        if newest is not None and (newest.by_id is not None or newest.sha256 == digest):
             return newest
         version = newest.version + 1 if newest else 1
-        mine = self.filter(kind=kind, version=version)
-        return once(
-            mine, lambda: self.create(kind=kind, version=version, sha256=digest, content=content, at=timezone.now())
-        )
+        return PaperTemplate(kind=kind, version=version, sha256=digest, content=content)
+
+    def kept(self, kind: str, at: dt.datetime) -> PaperTemplate:
+        """The template in force, as a row: what a paper was made from stays readable after the next release."""
+        row = self.current(kind)
+        if row.pk is not None:
+            return row
+        row.at = at
+
+        def make() -> PaperTemplate:
+            row.save(force_insert=True)
+            return row
+
+        return once(self.filter(kind=kind, version=row.version), make)
 
     def replace(
         self, kind: str, *, by: User, at: dt.datetime, file: Any, note: str = "", request: HttpRequest | None = None
@@ -72,7 +78,7 @@ class TemplateQuerySet(models.QuerySet["PaperTemplate"]):
         if content_type != TYPES[DOCX]:
             raise template.TemplateRefused(_g("模板是 docx 文件，用 WPS 或 Word 另存为 docx 再传"))
         template.check(content, kinds()[kind].fields)
-        self.current(kind)
+        self.kept(kind, at)
         with transaction.atomic():
             newest = locked(self.filter(kind=kind)).order_by("-version").first()
             version = newest.version + 1 if newest else 1
@@ -268,7 +274,7 @@ class PaperQuerySet(models.QuerySet["Paper"]):
         submission: uuid.UUID | None,
         request: HttpRequest | None,
     ) -> Paper:
-        used = PaperTemplate.objects.current(kind.key)
+        used = PaperTemplate.objects.kept(kind.key, at)
         row = Paper(dispute=case, kind=kind.key, template=used, by=by, at=at, submission=submission)
         try:
             with transaction.atomic():

@@ -249,7 +249,6 @@ def template(request: HttpRequest, kind: str) -> HttpResponse:
     """The versions of one template, its fields, and the upload of a new one."""
     _administrator(request)
     what = _kind(kind)
-    PaperTemplate.objects.current(what.key)
     form = TemplateForm(request.POST, request.FILES) if request.method == "POST" else TemplateForm()
     if request.method == "POST" and form.is_valid():
         try:
@@ -262,7 +261,10 @@ def template(request: HttpRequest, kind: str) -> HttpResponse:
         else:
             messages.success(request, _("第 %(n)d 版已启用，旧版留着可下载") % {"n": row.version})
             return HttpResponseRedirect(f"/manage/papers/{what.key}/")
-    versions = PaperTemplate.objects.filter(kind=what.key).select_related("by").defer("content")
+    versions = list(PaperTemplate.objects.filter(kind=what.key).select_related("by").defer("content"))
+    newest = PaperTemplate.objects.current(what.key)
+    if newest.pk is None:  # nobody has used it yet
+        versions.insert(0, newest)
     context = {"kind": what, "form": form, "versions": versions, "fields": listed(what.fields)}
     return render(request, "manage/paper.html", context, status=422 if form.errors else 200)
 
@@ -271,5 +273,9 @@ def template(request: HttpRequest, kind: str) -> HttpResponse:
 def template_file(request: HttpRequest, kind: str, version: int) -> HttpResponse:
     """One version, as it was used."""
     _administrator(request)
-    row = get_object_or_404(PaperTemplate, kind=_kind(kind).key, version=version)
+    row = PaperTemplate.objects.filter(kind=_kind(kind).key, version=version).first()
+    newest = PaperTemplate.objects.current(kind)
+    if row is None and newest.version != version:
+        raise Http404
+    row = row or newest
     return sent(bytes(row.content), DOCX, f"{row.kind}-{row.version}.docx")

@@ -80,6 +80,7 @@ def test_a_supervisor_sees_which_papers_there_are_and_none_of_their_words(w: Sim
     [
         ({"kind": "letter"}, "kind"),
         ({"facts": {"colour": "红"}}, "facts.colour"),
+        ({"facts": "红"}, "facts"),
         ({"facts": {"remark": "一\n二"}}, "facts.remark"),
         ({"facts": {"remark": "长" * 201}}, "facts.remark"),
         ({"facts": {"remark": 3}}, "facts.remark"),
@@ -89,6 +90,11 @@ def test_a_supervisor_sees_which_papers_there_are_and_none_of_their_words(w: Sim
 def test_bad_input_is_named(w: SimpleNamespace, api: Client, change, field) -> None:
     answer = api(w.assistant).post(PAPERS, body(taken(w), **change), format="json")
     assert answer.status_code == 400 and field in answer.json()["errors"]
+
+
+def test_what_another_paper_asks_for_is_refused_by_name(w: SimpleNamespace, api: Client) -> None:
+    answer = api(w.assistant).post(PAPERS, body(taken(w), facts={"court": "县法院"}), format="json")
+    assert answer.status_code == 409 and "不填“court”。要填的：remark" in answer.json()["detail"]
 
 
 def test_what_may_not_be_made_out_is_a_409_with_the_way_out(w: SimpleNamespace, api: Client) -> None:
