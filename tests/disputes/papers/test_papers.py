@@ -6,6 +6,7 @@ import datetime as dt
 import hashlib
 import io
 import os
+import re
 import shutil
 import subprocess
 import uuid
@@ -135,25 +136,11 @@ def test_every_paper_says_the_same_in_docx_and_pdf(w, key, tmp_path) -> None:
     assert hashlib.sha256(docx).hexdigest() == row.docx_sha256
     said = typeset.words_of(typeset.blocks_of(Document(io.BytesIO(docx))))
     read = text_of(pdf, tmp_path)
-    assert (
-        [line for line in said.split("\n") if "".join(line.split()) not in read] == []
-        or sorted("".join(said.split())) == sorted(c for c in read if c not in "—0123456789")
-        or _in_order(said, read)
-    )
+    # cells of a row stand beside one another in the PDF, so lines come in another order; no character is lost or added
+    assert sorted("".join(said.split())) == sorted(re.sub("—[0-9]+—", "", read))
     assert "{{" not in said and "{%" not in said
-    assert row.pages == len(PdfReader(io.BytesIO(pdf)).pages) == row.pages
+    assert row.pages == len(PdfReader(io.BytesIO(pdf)).pages)
     assert case.case_no in row.file_name(PDF) and "马" not in row.file_name(PDF)
-
-
-def _in_order(said: str, read: str) -> bool:
-    """Every line of the DOCX stands in the PDF, whatever lines and cells lie between its pieces."""
-    for line in said.split("\n"):
-        at = 0
-        for character in "".join(line.split()):
-            at = read.find(character, at) + 1
-            if at == 0:
-                return False
-    return True
 
 
 def test_libreoffice_opens_every_docx(w, tmp_path) -> None:
