@@ -3,12 +3,13 @@
 from rest_framework.routers import SimpleRouter
 
 import disputes.api
+import disputes.papers.api
 import disputes.sessions.api
 import followups.api
 import ledgers.api
 import villages.api
 
 router = SimpleRouter()
-for room in (villages.api, disputes.api, disputes.sessions.api, followups.api, ledgers.api):
+for room in (villages.api, disputes.api, disputes.papers.api, disputes.sessions.api, followups.api, ledgers.api):
     for prefix, viewset, basename in room.routes:
         router.register(prefix, viewset, basename)

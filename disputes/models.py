@@ -1016,7 +1016,7 @@ class PartySecret(models.Model):
         return row
 
     def open(self, name: str) -> str:
-        """The value in clear. Callers are `Party.reveal` and `Party.change` only."""
+        """The value in clear. Callers are `Party.reveal`, `Party.change` and the papers of the case, which log it."""
         value = getattr(self, name)
         return keyring.unseal(value, table=self.TABLE, column=name, uid=self.party.uid) if value else ""
 
@@ -1085,6 +1085,8 @@ OTHER_EVENTS = {
     "session_change": _("联调会改期或变动"),
     "session_off": _("取消联调会"),
     "session": _("联调会记录"),
+    "paper": _("出具文书"),
+    "paper_void": _("作废文书"),
 }
 
 
@@ -1219,4 +1221,5 @@ class SavedFilter(models.Model):
 
 # Django finds a room's tables through this module.
 from disputes.field import models as _field  # noqa: E402, F401
+from disputes.papers import dossier as _papers  # noqa: E402, F401
 from disputes.sessions import models as _sessions  # noqa: E402, F401

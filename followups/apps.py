@@ -7,10 +7,12 @@ class FollowupsConfig(AppConfig):
 
     def ready(self) -> None:
         from disputes import drafts, moves, panels
-        from followups import panel, visits
+        from disputes.papers import kinds
+        from followups import panel, papers, visits
         from followups.reactions import react
 
         moves.after(react)
         moves.guard("close", visits.why_visits_missing)
         panels.add(_("回访"), panel.visits_section, key="visits")
         drafts.KINDS["visit"] = visits.draft_url
+        kinds.add(papers.RETURN_VISIT)

@@ -145,6 +145,8 @@ REACTIONS: Mapping[str, list[Reaction]] = {
     "session_change": [tell_the_invited],
     "session_off":    [tell_the_invited],
     "session":        [],
+    "paper":      [],
+    "paper_void": [],
 }
 # fmt: on
 

@@ -16,6 +16,8 @@ from config.demo.stories import after_settlement, course, visit
 from disputes import clock
 from disputes.field.models import Capture, Visit
 from disputes.models import Dispute
+from disputes.papers.kinds import kinds
+from disputes.papers.models import Paper
 from disputes.sessions.models import Session, Venue
 from villages.models import Area, User
 
@@ -258,7 +260,16 @@ def awaiting_visit(history: History, rng: random.Random, village: Area) -> Story
 
 
 def visit_overdue(history: History, rng: random.Random, village: Area) -> Story:
-    yield from settled(history, rng, village, PASTURE, 24, tier=2)
+    """Its papers were issued, one of them twice: the first number was voided."""
+    case, at = yield from settled(history, rng, village, PASTURE, 24, tier=2)
+    by = crew_of(history, case)[0]
+    yield (at := soon(rng, at))
+    case.refresh_from_db()
+    made = [
+        Paper.objects.issue(case, kinds()[key], by=by, at=at, asked=sentences.PAPERS)
+        for key in ("acceptance", "rights_notice", "session", "agreement", "agreement", "cover")
+    ]
+    made[3].void(by=by, at=at, reason="履行地点写错，重新出具")
 
 
 def one_side_not_reached(history: History, rng: random.Random, village: Area) -> Story:

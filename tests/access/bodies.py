@@ -89,6 +89,8 @@ def body(county: County, address: Address, method: str, relation: str, actor: st
         return {"data": _json(county, route, case, username, today), "content_type": "application/json"}
     if route.endswith("attachments/"):
         return {"data": {"uploads": SimpleUploadedFile("现场.png", PNG, "image/png")}}
+    if route.endswith("scans/"):
+        return {"data": {"scan": SimpleUploadedFile("现场.png", PNG, "image/png")}}
     return {"data": _form(county, route, case, username, today)}
 
 
@@ -132,6 +134,9 @@ def _json(county: County, route: str, case: Dispute, username: str, today: str) 
             },
             "api/v1/disputes/similar/": {"parties": [{"name": "马文林"}]},
             "api/v1/saved-filters/": {"name": "新的", "query": "status=waiting"},
+            "api/v1/papers/": {"case": county.cases["own_village"].case_no, "kind": "acceptance"},
+            "api/v1/papers/preview/": {"case": county.cases["own_village"].case_no, "kind": "acceptance"},
+            "api/v1/papers/<uid>/void/": REASON,
         }.get(route, {})
     return {
         "<case_no>": {"version": case.version, "place": "石门村二社"},
@@ -162,6 +167,8 @@ def _form(county: County, route: str, case: Dispute, username: str, today: str) 
         "disputes/<case_no>/consent/<party>/": {"consent": "agreed", "way": "当面"},
         "disputes/<case_no>/grade/": {"level": "yellow", **REASON},
         "disputes/<case_no>/ask-void/": REASON,
+        "disputes/<case_no>/papers/<uid>/void/": REASON,
+        "disputes/<case_no>/dossier/<uid>/": {"row": "6"},
         "followups/<case_no>/waive/<party>/": REASON,
         "visits/new/": {"village": county.w.village.code, "visited_on": today},
         "visits/<uid>/": {"words": "渠口又吵"},

@@ -13,6 +13,8 @@ from rest_framework.authtoken.models import Token
 from disputes import attachments
 from disputes.field.models import Capture, Visit
 from disputes.models import Dispute, Party, SavedFilter
+from disputes.papers.kinds import kinds
+from disputes.papers.models import Paper, PaperTemplate
 from disputes.safeguards import SAFETY_QUESTIONS
 from disputes.sessions.models import Session, Venue
 from followups.models import Heartbeat, Notice
@@ -111,6 +113,7 @@ class County:
         self.cases = {name: self._case(name) for name in CASES}
         self.settled = {name: self._settled(name) for name in CASES}
         self.files = {name: self._file(case) for name, case in self.cases.items()}
+        self.papers = {name: self._paper(case) for name, case in self.cases.items()}
         self.captures = {name: self._capture(name) for name in WALKS}
         self.sessions = {name: self._session(name) for name in CASES}
         self.room_of_centre = Venue.objects.add(office=w.centre_office, name="调解大厅", by=w.centre_lead, at=self.now)
@@ -211,6 +214,10 @@ class County:
         by = self.desk_users[case.village_id, case.tier]
         return attachments.attach(case, by, self.now, SimpleUploadedFile("现场.png", PNG))
 
+    def _paper(self, case: Dispute) -> Paper:
+        by = self.desk_users[case.village_id, case.tier]
+        return Paper.objects.issue(case, kinds()["acceptance"], by=by, at=self.now, asked={})
+
     # --- finding ------------------------------------------------------------------------------------------------------
     def values(self, route: str, relation: str, actor: str) -> dict[str, object]:
         """What stands in the address `route` for this relation."""
@@ -239,6 +246,9 @@ class County:
             case "uid" if kind_of(route) == "session":
                 session = self.sessions.get(relation)
                 return uuid.UUID(int=1) if session is None else session.uid
+            case "uid" if "papers/" in route:
+                paper = self.papers.get("other_county" if relation == "crossed" else relation)
+                return paper.uid if paper else uuid.UUID(int=1)
             case "uid":
                 found = self.files.get("other_county" if relation == "crossed" else relation)
                 return found.uid if found else uuid.UUID(int=1)
@@ -251,6 +261,10 @@ class County:
                     "own_village": self.w.village.code,
                     "other_county": self.w.other_village.code,
                 }.get(relation, "620623999999")
+            case "kind":
+                return "no_such_kind" if missing else "acceptance"
+            case "version":
+                return PaperTemplate.objects.current("acceptance").version
             case "table":
                 return "case_source" if not missing else "no_such_table"
             case "pk" if "<case_no>" in route:
@@ -297,11 +311,13 @@ def kind_of(route: str) -> str:
         return "walk"
     if route.startswith(("sessions/<uid>", "api/v1/sessions/<uid>")):
         return "session"
+    if route.startswith("api/v1/papers/<uid>"):
+        return "case"
     if "notices/<pk>" in route or "saved/<pk>" in route or "saved-filters/<pk>" in route:
         return "mine"
     if route.startswith("manage/postings/"):
         return "posting"
-    if route.startswith(("manage/people/", "manage/offices/", "manage/codes/", "sessions/rooms/")):
+    if route.startswith(("manage/people/", "manage/offices/", "manage/codes/", "manage/papers/", "sessions/rooms/")):
         return "thing"
     if "<code>" in route:
         return "village"

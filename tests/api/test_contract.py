@@ -95,6 +95,7 @@ def test_creates_and_moves_take_a_key(document: dict[str, Any]) -> None:
     assert {re.sub(r".*/v1", "", path) for path in without} == {
         "/disputes/similar/",  # reads
         "/disputes/{case_no}/parties/{party_id}/reveal/",  # each look is one row of the log
+        "/papers/preview/",  # reads
         "/notices/read/",  # the same twice anyway
         "/notices/{id}/read/",
     }

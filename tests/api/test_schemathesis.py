@@ -46,6 +46,7 @@ def county(db: None, monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     w.parties = w.open_case.principal_parties()
     w.attachment = attach(w)
     w.session = f.session(w, taken(w))
+    w.paper = paper(w)
     handle(w.open_case)
     w.own = {}
     for role in ROLES:
@@ -63,6 +64,14 @@ def attach(w: SimpleNamespace) -> str:
 
     file = SimpleUploadedFile("界桩.pdf", b"%PDF-1.4 test")
     return str(keep(w.open_case, w.assistant, timezone.now(), file).uid)
+
+
+def paper(w: SimpleNamespace) -> str:
+    from disputes.papers.kinds import kinds
+    from disputes.papers.models import Paper
+
+    row = Paper.objects.issue(w.open_case, kinds()["acceptance"], by=w.assistant, at=timezone.now(), asked={})
+    return str(row.uid)
 
 
 @pytest.fixture
@@ -140,7 +149,7 @@ def lead(case: schemathesis.Case, w: SimpleNamespace) -> None:
         found = {
             "case_no": dispute.case_no,
             "party_id": dispute.principal_parties()[0].pk,
-            "uid": str(w.session.uid) if "/sessions/" in path else w.attachment,
+            "uid": str(w.session.uid) if "/sessions/" in path else w.paper if "/papers/" in path else w.attachment,
             "code": CODES["village"],
         }
         if name in found:
@@ -148,6 +157,8 @@ def lead(case: schemathesis.Case, w: SimpleNamespace) -> None:
     for name, value in CODES.items():
         if name in (case.query or {}):
             case.query[name] = value
+    if "case" in (case.query or {}):
+        case.query["case"] = dispute.case_no
     for name in ("found_from", "found_to"):
         if name in (case.query or {}):
             case.query[name] = str(timezone.localdate())
@@ -189,6 +200,9 @@ def lead_body(body: dict[str, Any], path: str, dispute: Any, ready: dict[str, An
         for index, party in enumerate(body["parties"]):
             party |= {"side": "A"} if index == 0 and "side" in party else {}
             party |= {name: value for name, value in FITS.items() if party.get(name)}
+    if "kind" in body and "/papers/" in path:
+        body |= {"case": dispute.case_no, "kind": "acceptance"}
+        body.pop("facts", None)
     if path.endswith("/saved-filters/"):
         body["query"] = "status=waiting"
     if "/attachments/" in path:

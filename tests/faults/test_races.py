@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import uuid
 
 import pytest
 from django.db import connections
+from pypdf import PdfWriter
 
 from disputes.field.models import Capture, Source, Visit
 from disputes.models import Dispute, Event, FactsMissing, MoveRefused
+from disputes.papers import typeset
+from disputes.papers.kinds import kinds
+from disputes.papers.models import Paper
 from disputes.sessions.models import Session, Venue
 from tests import factories as f
 from tests.factories import NOW
@@ -181,3 +186,54 @@ def test_of_two_who_book_one_room_at_once_the_second_is_warned(w):
     for a, b in zip(*processes.together(2, book_all, cases, halls, barrier, w), strict=True):
         assert (a == "won") != (b == "won"), (a, b)
     assert Session.objects.count() == len(halls)
+
+
+@pytest.fixture
+def no_typst(monkeypatch):
+    """The threads of typst do not come along into a forked process, and a number does not depend on the PDF."""
+    page = io.BytesIO()
+    writer = PdfWriter()
+    writer.add_blank_page(595, 842)
+    writer.write(page)
+    monkeypatch.setattr(typeset, "pdf_of", lambda *_a, **_k: page.getvalue())
+
+
+def run_numbers(w, writers: int, count: int) -> None:
+    """Papers of one series from several desks' cases at once; every third is refused and must take no number."""
+    cases = [f.mediating(w) for _n in range(writers)]
+
+    def issue(number: int) -> list[str]:
+        made = []
+        for turn in range(count):
+            asked = {"filed_by": "" if turn % 3 == 2 else "才让卓玛", "kept": "长期"}
+            try:
+                row = Paper.objects.issue(cases[number], kinds()["cover"], by=w.assistant, at=NOW, asked=asked)
+            except FactsMissing:
+                continue
+            made.append(row.number)
+        connections.close_all()
+        return made
+
+    answers = processes.together(writers, issue)
+    assert [answer for answer in answers if not isinstance(answer, list)] == []
+    numbers = sorted(number for answer in answers for number in answer)
+    given = writers * sum(turn % 3 != 2 for turn in range(count))
+    assert numbers == [f"（石门）人调字第{serial:03}号" for serial in range(1, given + 1)]
+
+
+def test_papers_issued_at_once_get_numbers_without_gap_or_double(w, no_typst):
+    run_numbers(w, 4, 9)
+
+
+def issue_once(number: int, pk: int, submission: uuid.UUID, w) -> str:
+    case = Dispute.objects.get(pk=pk)
+    asked = {"filed_by": "才让卓玛", "kept": "长期"}
+    row = Paper.objects.issue(case, kinds()["cover"], by=w.assistant, at=NOW, asked=asked, submission=submission)
+    connections.close_all()
+    return row.number
+
+
+def test_a_paper_sent_twice_at_once_is_one_paper(w, no_typst):
+    pk = f.mediating(w).pk
+    assert processes.together(2, issue_once, pk, uuid.uuid4(), w) == ["（石门）人调字第001号"] * 2
+    assert Paper.objects.count() == 1

@@ -30,6 +30,7 @@ LISTS: dict[str, tuple[str, int]] = {
     "manage/people/": ("sysadmin", 8),
     "manage/offices/": ("sysadmin", 7),
     "manage/audit/": ("auditor", 7),
+    "manage/papers/": ("sysadmin", 6),
     "visits/": ("officer", 10),
     "triage/": ("officer", 21),
     "sessions/": ("officer", 13),
@@ -73,6 +74,7 @@ NO_LISTS = {
     "api/v1/deadlines/",
     "api/v1/codes/",
     "api/v1/calendar/",
+    "api/v1/papers/",  # lists one case, named in the query: tests/api/test_papers.py
 }
 
 
