@@ -6,11 +6,15 @@ class DisputesConfig(AppConfig):
     name = "disputes"
 
     def ready(self) -> None:
-        from disputes import filters
+        from disputes import filters, moves
         from disputes import panels as sections
         from disputes.field import panels as field
+        from disputes.whistles import panels as whistles
+        from disputes.whistles.models import settle_whistles
         from villages import panels
 
         panels.add("open_cases", _("在办"), filters.open_by_area)
         panels.add("last_walk", _("上次走访"), field.last_visit)
+        sections.add(_("吹哨支援"), whistles.whistles_section, key="whistles", order=40)
+        moves.on_leave(settle_whistles)
         sections.add(_("走访来源"), field.sources_section, key="sources", order=60)

@@ -694,12 +694,16 @@ class Dispute(models.Model):
         at: dt.datetime,
         text: str = "",
         facts: Mapping[str, Any] | None = None,
+        office: Office | None = None,
         request: HttpRequest | None = None,
     ) -> Event:
-        """What an upper room did to this case, as an event; called last in that room's transaction."""
+        """What another room did to this case, as an event; called last in that room's transaction.
+
+        `office` is for which one the person acted, where it is not their first.
+        """
         assert kind in OTHER_EVENTS and kind not in MOVES
         with transaction.atomic(savepoint=False):
-            return self._append(kind, by=by, at=at, text=text, facts=facts, request=request)
+            return self._append(kind, by=by, at=at, text=text, facts=facts, office=office, request=request)
 
     # --- inside -----------------------------------------------------------------------------------------------------
 
@@ -751,6 +755,7 @@ class Dispute(models.Model):
         status_from: str | None = None,
         tier_from: int | None = None,
         is_attempt: bool = False,
+        office: Office | None = None,
         request: HttpRequest | None = None,
     ) -> Event:
         """History and outbox in one: the Event, its text in a row of its own, and the AccessLog row with its hash.
@@ -763,7 +768,7 @@ class Dispute(models.Model):
             at=at,
             by=by,
             by_name=by.name if by else "",
-            office=self._office_of(by),
+            office=office or self._office_of(by),
             desk_id=self.desk_id,
             status_from=status_from or self.status,
             status_to=self.status,
@@ -1079,6 +1084,10 @@ OTHER_EVENTS = {
     "visit": _("回访"),
     "waive": _("书面免访"),
     "source": _("走访线索"),
+    "whistle": _("吹哨"),
+    "whistle_answer": _("吹哨答复"),
+    "whistle_off": _("撤回吹哨"),
+    "whistle_close": _("结束吹哨"),
 }
 
 
@@ -1213,3 +1222,4 @@ class SavedFilter(models.Model):
 
 # Django finds a room's tables through this module.
 from disputes.field import models as _field  # noqa: E402, F401
+from disputes.whistles import models as _whistles  # noqa: E402, F401

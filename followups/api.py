@@ -72,7 +72,8 @@ class VisitsOfCase(serializers.Serializer):
 class NoticeShown(serializers.Serializer):
     id = serializers.IntegerField()
     kind = serializers.CharField()
-    case_no = serializers.CharField()
+    case_no = serializers.CharField(help_text=_("案号；吹哨给你们单位的不写"))
+    whistle = serializers.UUIDField(allow_null=True, help_text=_("哪次吹哨"))
     text = serializers.CharField()
     created_at = serializers.DateTimeField()
     read_at = serializers.DateTimeField(allow_null=True)
@@ -238,7 +239,7 @@ class Notices(Room):
     lookup_value_regex = "[0-9]{1,15}"
 
     def own(self) -> QuerySet[Notice]:
-        return Notice.objects.visible_to(self.request.user).select_related("dispute", "event", "reminder")  # type: ignore[arg-type]
+        return Notice.objects.visible_to(self.request.user).select_related(*notices.SHOWN)  # type: ignore[arg-type]
 
     @extend_schema(operation_id="notices_list", summary=_("通知，新的在前"), responses=NoticeShown(many=True))
     def list(self, request: Request) -> Response:
@@ -247,9 +248,9 @@ class Notices(Room):
         return self.get_paginated_response(
             [
                 {
-                    **{name: getattr(row, name) for name in ("kind", "created_at", "read_at", "text")},
+                    **{name: getattr(row, name) for name in ("kind", "created_at", "read_at", "text", "case_no")},
                     "id": row.pk,
-                    "case_no": row.dispute.case_no,
+                    "whistle": row.call.whistle.uid if row.call else None,
                 }
                 for row in notices.with_words(found, request.user)  # type: ignore[arg-type]
             ]

@@ -11,7 +11,8 @@ from django.utils.translation import gettext_lazy as _
 
 from audit.locks import skip_locked
 from disputes.models import Dispute, Event, Party
-from villages.models import Office, User
+from disputes.whistles.models import Call
+from villages.models import Office, Role, User
 
 
 class ReturnVisitQuerySet(models.QuerySet["ReturnVisit"]):
@@ -164,6 +165,8 @@ class Reminder(models.Model):
         VISIT_SOON = "visit_soon", _("回访将到期")
         VISIT_DUE = "visit_due", _("回访今天到期")
         VISIT_OVERDUE = "visit_overdue", _("回访已逾期")
+        WHISTLE_DUE = "whistle_due", _("吹哨今天到期")
+        WHISTLE_OVERDUE = "whistle_overdue", _("吹哨已逾期")
 
     class State(models.TextChoices):
         PENDING = "pending", _("待发")
@@ -176,7 +179,8 @@ class Reminder(models.Model):
 
     dispute = models.ForeignKey(Dispute, models.CASCADE, related_name="reminders", db_index=False)
     kind = models.CharField(max_length=20, choices=Kind.choices)
-    slot = models.CharField(max_length=40)  # the day it warns of and the office that must act: 2026-03-05/12
+    # the day it warns of and the office that must act, or the call that waits for its office: 2026-03-05/12
+    slot = models.CharField(max_length=40)
     recipient = models.ForeignKey(User, models.CASCADE, related_name="+", db_index=False)
     channel = models.CharField(max_length=8, choices=Channel.choices, default=Channel.APP)
     due_at = models.DateTimeField()
@@ -206,8 +210,15 @@ class Reminder(models.Model):
         """The day it warns of."""
         return dt.date.fromisoformat(self.slot[:10])
 
+    @property
+    def call_id(self) -> int | None:
+        """The call of a whistle that it warns of, where it does."""
+        return int(self.slot.partition("/")[2]) if self.kind in OF_WHISTLES else None
+
     def is_needed(self, today: dt.date) -> bool:
-        """Whether what it says still holds: the case may have been settled, extended or visited meanwhile."""
+        """Whether what it says still holds: the case may have been settled, extended, visited or helped meanwhile."""
+        if self.call_id:
+            return Call.objects.pending().filter(pk=self.call_id, due_on=self.day).exists()
         office_id = int(self.slot.partition("/")[2])
         if self.kind in (self.Kind.DUE, self.Kind.OVERDUE):
             return Dispute.objects.open().filter(pk=self.dispute_id, due_on=self.day, desk=office_id).exists()
@@ -225,15 +236,27 @@ class Reminder(models.Model):
             if not self.finish(at=at, state=self.State.SENT):
                 return False
             Notice.objects.create(
-                user_id=self.recipient_id, dispute_id=self.dispute_id, kind=self.kind, reminder=self, created_at=at
+                user_id=self.recipient_id,
+                dispute_id=self.dispute_id,
+                kind=self.kind,
+                reminder=self,
+                call_id=self.call_id,
+                created_at=at,
             )
         return True
 
 
+#: Reminders whose slot names a call instead of an office.
+OF_WHISTLES = frozenset({Reminder.Kind.WHISTLE_DUE, Reminder.Kind.WHISTLE_OVERDUE})
+
+
 class NoticeQuerySet(models.QuerySet["Notice"]):
     def visible_to(self, user: User) -> NoticeQuerySet:
-        """This person's notices, of cases that they may still read: a posting that ended takes its notices along."""
+        """This person's notices, of what they may still read: a posting that ended takes its notices along."""
         condition = user.scope.q("dispute__")
+        if user.scope.responds:
+            asked = Q(call__in=Call.objects.heard_by(user))
+            condition = asked if condition is None else condition | asked
         return self.none() if condition is None else self.filter(condition, user=user)
 
     def unread(self) -> NoticeQuerySet:
@@ -252,6 +275,7 @@ class Notice(models.Model):
     kind = models.CharField(max_length=20)
     event = models.ForeignKey(Event, models.CASCADE, null=True, related_name="+", db_index=False)
     reminder = models.OneToOneField(Reminder, models.CASCADE, null=True, related_name="notice")
+    call = models.ForeignKey(Call, models.CASCADE, null=True, related_name="+")  # of a whistle
     created_at = models.DateTimeField()
     read_at = models.DateTimeField(null=True, blank=True)
 
@@ -273,6 +297,12 @@ class Notice(models.Model):
 
     def __str__(self) -> str:
         return f"{self.dispute_id} {self.kind}"
+
+    def case_no_for(self, viewer: User) -> str:
+        """The case's number; not for an asked office, which knows the whistle and not the case."""
+        if self.call and self.call.whistle.desk_id not in viewer.scope.desks and not viewer.scope.has(Role.SUPERVISOR):
+            return ""
+        return self.dispute.case_no
 
 
 class Heartbeat(models.Model):

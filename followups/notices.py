@@ -23,6 +23,13 @@ TEXTS: Mapping[str, object] = {
     "assign": _("指派给你：%(title)s"),
     "may_escalate": _("可能激化：%(title)s"),
     "relapse": _("回访发现反弹苗头：%(title)s"),
+    "whistle": _("%(desk)s吹哨，请%(office)s支援，%(answer_by)s 前答复"),
+    "whistle_accepted": _("%(office)s接受支援：%(title)s"),
+    "whistle_declined": _("%(office)s不能支援：%(title)s"),
+    "whistle_done": _("%(office)s报支援办结：%(title)s"),
+    "whistle_off": _("%(desk)s的吹哨不用再答复或支援了"),
+    KIND.WHISTLE_DUE: _("%(desk)s的吹哨今天到期，请%(office)s办"),
+    KIND.WHISTLE_OVERDUE: _("吹哨逾期：%(desk)s请%(office)s支援，应在 %(day)s 前办"),
     KIND.DUE: _("%(day)s 到期：%(title)s"),
     KIND.OVERDUE: _("已逾期，期限是 %(day)s：%(title)s"),
     KIND.VISIT_SOON: _("回访将到期，%(day)s 前：%(title)s"),
@@ -34,10 +41,14 @@ BY_THE_CLOCK = _("到期自动上报：%(title)s")
 OF_VISITS = frozenset({"relapse", KIND.VISIT_SOON, KIND.VISIT_DUE, KIND.VISIT_OVERDUE})
 
 
+#: What the words of a notice are built from.
+SHOWN = ("dispute", "event", "reminder", "call__office", "call__whistle__desk")
+
+
 def of(user: User) -> NoticeQuerySet:
     """This person's notices, unread first, then newest first."""
     read = ExpressionWrapper(Q(read_at__isnull=False), BooleanField())
-    rows = Notice.objects.visible_to(user).select_related("dispute", "event", "reminder")
+    rows = Notice.objects.visible_to(user).select_related(*SHOWN)
     return rows.annotate(is_read=read).order_by("is_read", "-pk")
 
 
@@ -53,16 +64,20 @@ def with_words(notices: Iterable[Notice], viewer: User) -> list[Notice]:
             template = BY_THE_CLOCK
         if notice.reminder:
             words["day"] = notice.reminder.day.isoformat()
+        if call := notice.call:
+            words |= {"office": call.office.name, "desk": call.whistle.desk.name}
+            words["answer_by"] = call.answer_due_on.isoformat()
         notice.text = str(template) % words  # type: ignore[attr-defined]
         where = "followups" if notice.kind in OF_VISITS else "disputes"
-        notice.url = f"/{where}/{case.case_no}/"  # type: ignore[attr-defined]
+        url = f"/whistles/{notice.call.whistle.uid}/" if notice.call else f"/{where}/{case.case_no}/"
+        notice.url, notice.case_no = url, notice.case_no_for(viewer)  # type: ignore[attr-defined]
         out.append(notice)
     return out
 
 
 def recent_notices(user: User, limit: int = 6) -> list[Notice]:
     """The newest notices with their words, for the home page."""
-    rows = Notice.objects.visible_to(user).select_related("dispute", "event", "reminder")
+    rows = Notice.objects.visible_to(user).select_related(*SHOWN)
     found = list(rows.order_by("-pk")[:limit])
     return with_words(found, user) if found else []
 

@@ -12,7 +12,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils import timezone
 
 from disputes.models import Dispute
-from tests.access.county import PNG, County
+from tests.access.county import PNG, WHISTLES, County
 from tests.access.inventory import Address
 
 REASON = {"reason": "核实情况"}
@@ -80,6 +80,9 @@ def body(county: County, address: Address, method: str, relation: str, actor: st
     case = county.case_of(address.route, relation) or county.cases["own_village"]
     today = timezone.localdate(county.now).isoformat()
     route = address.route
+    if "whistles/<uid>" in route:
+        sent = whistle_facts(county, route.rstrip("/").split("/")[-1], relation, today)
+        return {"data": sent, **({"content_type": "application/json"} if address.is_api else {})}
     if address.is_api:
         if route.endswith("attachments/"):
             return {"data": {"file": SimpleUploadedFile("现场.png", PNG, "image/png")}}
@@ -87,6 +90,18 @@ def body(county: County, address: Address, method: str, relation: str, actor: st
     if route.endswith("attachments/"):
         return {"data": {"uploads": SimpleUploadedFile("现场.png", PNG, "image/png")}}
     return {"data": _form(county, route, case, username, today)}
+
+
+def whistle_facts(county: County, last: str, relation: str, today: str) -> dict[str, Any]:
+    """What an answer to a whistle, or its end, must say."""
+    office = getattr(county.w, WHISTLES.get(relation, "department_office")).code
+    return {
+        "accept": {"who_comes": "周庆", "coming_on": today},
+        "decline": {"reply": "人手不够"},
+        "done": {"done_note": "看过了"},
+        "call-off": {"office": office, **REASON},
+        "close": REASON,
+    }.get(last, {})
 
 
 def _json(county: County, route: str, case: Dispute, username: str, today: str) -> dict[str, Any]:
@@ -106,6 +121,13 @@ def _json(county: County, route: str, case: Dispute, username: str, today: str) 
                 "parties": parties,
             },
             "api/v1/disputes/similar/": {"parties": [{"name": "马文林"}]},
+            "api/v1/whistles/": {
+                "case_no": county.cases["own_village"].case_no,
+                "offices": [county.w.department_office.code],
+                "kind": "advice",
+                "what": "看渠口",
+                "summary": "两家争水",
+            },
             "api/v1/saved-filters/": {"name": "新的", "query": "status=waiting"},
         }.get(route, {})
     return {
@@ -138,6 +160,13 @@ def _form(county: County, route: str, case: Dispute, username: str, today: str) 
         "disputes/<case_no>/grade/": {"level": "yellow", **REASON},
         "disputes/<case_no>/ask-void/": REASON,
         "followups/<case_no>/waive/<party>/": REASON,
+        "disputes/<case_no>/whistles/new/": {
+            "offices": [county.w.department_office.code],
+            "kind": "advice",
+            "what": "看渠口",
+            "answer_by": today,
+            "summary": "两家争水",
+        },
         "visits/new/": {"village": county.w.village.code, "visited_on": today},
         "visits/<uid>/": {"words": "渠口又吵"},
         "captures/<uid>/": {"words": "渠口又吵", "version": 1},

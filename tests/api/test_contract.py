@@ -97,6 +97,8 @@ def test_creates_and_moves_take_a_key(document: dict[str, Any]) -> None:
         "/disputes/{case_no}/parties/{party_id}/reveal/",  # each look is one row of the log
         "/notices/read/",  # the same twice anyway
         "/notices/{id}/read/",
+        "/whistles/{uid}/reveal/",
+        "/whistles/{uid}/seen/",
     }
 
 

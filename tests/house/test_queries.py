@@ -21,8 +21,8 @@ from villages.models import Role, SpecialDay
 
 #: list → (who looks, how many queries)
 LISTS: dict[str, tuple[str, int]] = {
-    "": ("officer", 25),
-    "todo/": ("officer", 10),
+    "": ("officer", 27),
+    "todo/": ("officer", 12),
     "me/": ("officer", 9),
     "villages/": ("officer", 13),
     "villages/gaps/": ("officer", 13),
@@ -31,6 +31,7 @@ LISTS: dict[str, tuple[str, int]] = {
     "manage/audit/": ("auditor", 7),
     "visits/": ("officer", 10),
     "triage/": ("officer", 21),
+    "whistles/": ("department", 9),
     "disputes/": ("officer", 12),
     "followups/": ("officer", 10),
     "notices/": ("officer", 9),
@@ -40,6 +41,7 @@ LISTS: dict[str, tuple[str, int]] = {
     "api/v1/offices/": ("officer", 9),
     "api/v1/me/": ("officer", 9),
     "api/v1/disputes/": ("officer", 11),
+    "api/v1/whistles/": ("department", 16),
     "api/v1/saved-filters/": ("officer", 9),
     "api/v1/followups/": ("officer", 12),
     "api/v1/notices/": ("officer", 12),
@@ -83,6 +85,7 @@ def more(w: SimpleNamespace, n: int) -> None:
         heard = walk.capture(by=w.assistant, at=at, facts={"side_a": f"马{n}", "words": "渠口", "may_escalate": True})
         if state == "none":
             heard.sort("none", by=w.officer, at=at, version=1, reason="和好")
+    factories.blow(case, w.assistant, w.department_office, w.room, at=at)
     Notice.objects.create(user=w.officer, dispute=case, kind="return", created_at=at)
     w.officer.saved_filters.create(name=f"条件{n}", query="status=waiting")
     village = factories.area(f"62062310321{n}", f"新村{n}", 5, w.township)
