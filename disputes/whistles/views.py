@@ -272,7 +272,10 @@ def _unless(sentence: str | None) -> None:
 @require_GET
 def of_case(request: HttpRequest, case_no: str) -> HttpResponse:
     """The section of the case page by itself, which asks for it again while something waits."""
-    section = whistles_section(find(request, case_no), me(request))
+    found, user = find(request, case_no), me(request)
+    with transaction.atomic():
+        record_read_once(actor=user, subject=case_no, county=case_no[:6], at=timezone.now(), request=request)
+    section = whistles_section(found, user)
     template, panel = section or ("disputes/whistles/panel.html", {"case_no": case_no})
     return render(request, template, {"panel": panel})
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import time
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -271,6 +272,18 @@ def test_the_section_is_asked_for_again_only_while_something_waits(w, case, whis
         whistle.answer("decline", by=who, at=NOW, reply="没空")
     page = client.get(url).content.decode()
     assert "hx-trigger" not in page and "不能支援" in page and "<html" not in page
+
+
+def test_a_page_that_asks_by_itself_does_not_keep_the_session_alive(w, case, whistle, sign_in):
+    client, url = sign_in(w.assistant), f"/disputes/{case.case_no}/whistles/"
+    client.get(url)
+    session, then = client.session, int(time.time()) - 300
+    session["seen_at"] = then
+    session.save()
+    assert client.get(url, headers={"HX-Request": "true"}).status_code == 200
+    assert client.session["seen_at"] == then
+    client.get(f"/disputes/{case.case_no}/", headers={"HX-Request": "true"})
+    assert client.session["seen_at"] > then
 
 
 # --- the chair -------------------------------------------------------------------------------------------------------
