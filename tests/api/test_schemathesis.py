@@ -46,6 +46,9 @@ def county(db: None, monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     w.parties = w.open_case.principal_parties()
     w.attachment = attach(w)
     handle(w.open_case)
+    w.whistle = f.blow(
+        w.open_case, w.assistant, w.room, at=timezone.now(), attachments=list(w.open_case.attachments.all())
+    )
     w.own = {}
     for role in ROLES:
         user = getattr(w, role)
@@ -139,7 +142,10 @@ def lead(case: schemathesis.Case, w: SimpleNamespace) -> None:
             "party_id": dispute.principal_parties()[0].pk,
             "uid": w.attachment,
             "code": CODES["village"],
+            "file": w.attachment,
         }
+        if "/whistles/" in path:
+            found["uid"] = str(w.whistle.uid)
         if name in found:
             case.path_parameters[name] = found[name]
     for name, value in CODES.items():
@@ -183,6 +189,14 @@ def lead_body(body: dict[str, Any], path: str, dispute: Any, ready: dict[str, An
         for index, party in enumerate(body["parties"]):
             party |= {"side": "A"} if index == 0 and "side" in party else {}
             party |= {name: value for name, value in FITS.items() if party.get(name)}
+    if "/whistles/" in path:
+        led = {"case_no": dispute.case_no, "offices": [w.department_office.code], "office": w.room.code}
+        led |= {"attachments": [], "answer_by": days_ahead(2), "coming_on": days_ahead(1), "share_names": True}
+        body.update({name: value for name, value in led.items() if name in body})
+        body.pop("share_phones", None)
+        if path.endswith("/close/"):
+            body["reason"] = "不等了"  # somebody has not answered
+        body.pop("file", None)
     if path.endswith("/saved-filters/"):
         body["query"] = "status=waiting"
     if "/attachments/" in path:
