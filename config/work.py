@@ -15,13 +15,19 @@ from disputes.clock import time_left
 from disputes.codes import Names, type_name
 from disputes.codes import names as code_names
 from disputes.field.models import SORTERS, Capture
+from disputes.inbox.models import Instruction
 from disputes.models import Dispute
 from disputes.moves import Status
 from followups.models import ReturnVisit
 from villages.models import Draft, Role, User
 from villages.workdays import WorkCalendar, load_calendar
 
-KINDS = {"accept": gettext_lazy("待受理"), "limit": gettext_lazy("化解时限"), "visit": gettext_lazy("回访")}
+KINDS = {
+    "accept": gettext_lazy("待受理"),
+    "limit": gettext_lazy("化解时限"),
+    "visit": gettext_lazy("回访"),
+    "answer": gettext_lazy("督办交办"),
+}
 WHENS = {
     "overdue": gettext_lazy("已逾期"),
     "today": gettext_lazy("今天"),
@@ -67,7 +73,7 @@ def todos(user: User, today: dt.date) -> list[Todo]:
         return []
     names = code_names()
     calendar = load_calendar(today)
-    rows = [*_cases(user, today, names, calendar), *_visits(user, today, names)]
+    rows = [*_cases(user, today, names, calendar), *_visits(user, today, names), *_instructions(user, today, names)]
     return sorted(rows, key=lambda row: (row.due_on, row.case_no))
 
 
@@ -137,6 +143,34 @@ def _visits(user: User, today: dt.date, names: Names) -> list[Todo]:
             )
         )
     return found
+
+
+def _instructions(user: User, today: dt.date, names: Names) -> list[Todo]:
+    """督办 and 交办 that this person's desks have not answered yet."""
+    rows = (
+        Instruction.objects.visible_to(user)
+        .pending()
+        .filter(dispute__desk__in=sorted(user.scope.desks))
+        .select_related("dispute__village__parent")
+        .order_by("due_on", "pk")
+    )
+    return [
+        Todo(
+            kind="answer",
+            when=when_of(row.due_on, today),
+            due_on=row.due_on,
+            left=None,
+            title=row.dispute.title_for(user, type_name(names, row.dispute.type_l1, row.dispute.type_l2)),
+            case_no=row.dispute.case_no,
+            village=row.dispute.village.short_name,
+            tag=str(row.get_kind_display()),
+            note=row.source,
+            url=f"/disputes/{row.dispute.case_no}/instructions/{row.pk}/answer/",
+            action=_("答复"),
+            primary=True,
+        )
+        for row in rows
+    ]
 
 
 def captures_on_home(user: User, today: dt.date) -> dict[str, Any]:

@@ -1079,6 +1079,9 @@ OTHER_EVENTS = {
     "visit": _("回访"),
     "waive": _("书面免访"),
     "source": _("走访线索"),
+    "supervise": _("督办"),
+    "hand_over": _("交办"),
+    "answer": _("答复督办、交办"),
 }
 
 
@@ -1213,3 +1216,4 @@ class SavedFilter(models.Model):
 
 # Django finds a room's tables through this module.
 from disputes.field import models as _field  # noqa: E402, F401
+from disputes.inbox import models as _inbox  # noqa: E402, F401

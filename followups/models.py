@@ -10,6 +10,7 @@ from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from audit.locks import skip_locked
+from disputes.inbox.models import Instruction
 from disputes.models import Dispute, Event, Party
 from villages.models import Office, User
 
@@ -164,6 +165,8 @@ class Reminder(models.Model):
         VISIT_SOON = "visit_soon", _("回访将到期")
         VISIT_DUE = "visit_due", _("回访今天到期")
         VISIT_OVERDUE = "visit_overdue", _("回访已逾期")
+        ANSWER_DUE = "answer_due", _("今天要答复督办、交办")
+        ANSWER_OVERDUE = "answer_overdue", _("督办、交办逾期未答复")
 
     class State(models.TextChoices):
         PENDING = "pending", _("待发")
@@ -211,6 +214,9 @@ class Reminder(models.Model):
         office_id = int(self.slot.partition("/")[2])
         if self.kind in (self.Kind.DUE, self.Kind.OVERDUE):
             return Dispute.objects.open().filter(pk=self.dispute_id, due_on=self.day, desk=office_id).exists()
+        if self.kind in (self.Kind.ANSWER_DUE, self.Kind.ANSWER_OVERDUE):
+            asked = Instruction.objects.filter(dispute=self.dispute_id, due_on=self.day, dispute__desk=office_id)
+            return asked.pending().exists()
         return ReturnVisit.objects.planned().filter(dispute=self.dispute_id, due_on=self.day, office=office_id).exists()
 
     def finish(self, *, at: dt.datetime, state: str, error: str = "", again_at: dt.datetime | None = None) -> bool:

@@ -18,6 +18,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from audit import idempotency
+from disputes.inbox.models import Instruction
 from disputes.models import Dispute, Event, MoveRefused, rules_on
 from followups.models import Heartbeat, Reminder, ReturnVisit
 from followups.reactions import people_at, react, reacting_kinds
@@ -131,6 +132,7 @@ def plan_reminders(moment: Callable[[], dt.datetime]) -> int:
     # A due day that was slept through gives the overdue row instead: what is told is always what is true now.
     cases = Dispute.objects.open().order_by().filter(due_on__lte=today)
     visits = ReturnVisit.objects.planned().order_by()
+    asked = Instruction.objects.pending().order_by()
     sweeps = [
         (kind.DUE, _lacking(kind.DUE, cases.filter(due_on=today), "pk", "desk_id")),
         (kind.OVERDUE, _lacking(kind.OVERDUE, cases.filter(due_on__lt=today), "pk", "desk_id")),
@@ -139,6 +141,11 @@ def plan_reminders(moment: Callable[[], dt.datetime]) -> int:
             _lacking(kind.VISIT_SOON, visits.filter(due_on__gt=today, due_on__lte=ahead), "dispute_id", "office_id"),
         ),
         (kind.VISIT_DUE, _lacking(kind.VISIT_DUE, visits.filter(due_on=today), "dispute_id", "office_id")),
+        (kind.ANSWER_DUE, _lacking(kind.ANSWER_DUE, asked.filter(due_on=today), "dispute_id", "dispute__desk_id")),
+        (
+            kind.ANSWER_OVERDUE,
+            _lacking(kind.ANSWER_OVERDUE, asked.filter(due_on__lt=today), "dispute_id", "dispute__desk_id"),
+        ),
         (kind.VISIT_OVERDUE, _lacking(kind.VISIT_OVERDUE, visits.filter(due_on__lt=today), "dispute_id", "office_id")),
     ]
     desks: dict[int, list[int]] = {}

@@ -13,6 +13,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from audit.locks import locked
+from disputes.inbox.models import Instruction
 from disputes.models import Dispute, Event, Obligation
 from followups.models import Handled, Notice, ReturnVisit
 from villages.models import DESK_ROLES, Coverage, Office, Posting, in_force
@@ -43,6 +44,11 @@ def tell(event: Event, people: Iterable[int], kind: str) -> None:
 def tell_the_desk(event: Event) -> None:
     """The desk whose turn it was after the event: by now the case may be elsewhere."""
     tell(event, people_at(event.desk_id), event.kind)
+
+
+def tell_who_asked(event: Event) -> None:
+    """Who gave the instruction that is answered now."""
+    tell(event, Instruction.objects.filter(pk=event.facts["instruction"]).values_list("by_id", flat=True), event.kind)
 
 
 def tell_the_person(event: Event) -> None:
@@ -130,6 +136,9 @@ REACTIONS: Mapping[str, list[Reaction]] = {
     "visit":      [tell_of_a_relapse],
     "waive":      [],
     "source":     [],
+    "supervise":  [tell_the_desk],
+    "hand_over":  [tell_the_desk],
+    "answer":     [tell_who_asked],
 }
 # fmt: on
 

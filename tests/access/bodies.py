@@ -16,6 +16,7 @@ from tests.access.county import PNG, County
 from tests.access.inventory import Address
 
 REASON = {"reason": "核实情况"}
+INSTRUCTION = {"kind": "supervise", "words": "抓紧办理"}
 
 
 def facts_of(county: County, name: str, case: Dispute, username: str) -> dict[str, Any]:
@@ -106,6 +107,8 @@ def _json(county: County, route: str, case: Dispute, username: str, today: str) 
                 "parties": parties,
             },
             "api/v1/disputes/similar/": {"parties": [{"name": "马文林"}]},
+            "api/v1/instructions/": {"case_no": case.case_no, **INSTRUCTION, "due_on": today},
+            "api/v1/instructions/<pk>/answer/": {"words": "明天开会"},
             "api/v1/saved-filters/": {"name": "新的", "query": "status=waiting"},
         }.get(route, {})
     return {
@@ -138,6 +141,9 @@ def _form(county: County, route: str, case: Dispute, username: str, today: str) 
         "disputes/<case_no>/grade/": {"level": "yellow", **REASON},
         "disputes/<case_no>/ask-void/": REASON,
         "followups/<case_no>/waive/<party>/": REASON,
+        "inbox/<case_no>/": {"do": "take_up", "person": username, "version": case.version},
+        "disputes/<case_no>/instructions/new/": {**INSTRUCTION, "given_on": today, "due_on": today},
+        "disputes/<case_no>/instructions/<pk>/answer/": {"words": "明天开会"},
         "visits/new/": {"village": county.w.village.code, "visited_on": today},
         "visits/<uid>/": {"words": "渠口又吵"},
         "captures/<uid>/": {"words": "渠口又吵", "version": 1},

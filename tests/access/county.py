@@ -12,6 +12,7 @@ from rest_framework.authtoken.models import Token
 
 from disputes import attachments
 from disputes.field.models import Capture, Visit
+from disputes.inbox.models import Instruction
 from disputes.models import Dispute, Party, SavedFilter
 from disputes.safeguards import SAFETY_QUESTIONS
 from followups.models import Heartbeat, Notice
@@ -109,6 +110,7 @@ class County:
         self.cases = {name: self._case(name) for name in CASES}
         self.settled = {name: self._settled(name) for name in CASES}
         self.files = {name: self._file(case) for name, case in self.cases.items()}
+        self.instructions = {case.pk: self._instruction(case) for case in self.cases.values()}
         self.captures = {name: self._capture(name) for name in WALKS}
         self.target = self._case("own_village")
         # The pump goes round, however long the tests of this module take.
@@ -155,6 +157,14 @@ class County:
                 due_on=timezone.localdate(day) + dt.timedelta(days=5),
             )
         return case
+
+    def _instruction(self, case: Dispute) -> int:
+        """What the county's supervisor asks of the desk."""
+        today = timezone.localdate(self.now)
+        words = f"{'、'.join(party.name for party in case.principal_parties())}一案抓紧"
+        return Instruction.objects.create(
+            dispute=case, kind="supervise", by=self.w.supervisor, at=self.now, given_on=today, due_on=today, words=words
+        ).pk
 
     def _capture(self, relation: str) -> Capture:
         """Something dangerous, met by the village's own assistant."""
@@ -233,6 +243,8 @@ class County:
                 }.get(relation, "620623999999")
             case "table":
                 return "case_source" if not missing else "no_such_table"
+            case "pk" if "instructions/" in route:
+                return 99999 if child is None else self.instructions[child.pk]
             case "pk":
                 return 99999 if missing else self._pk(route, relation, actor)
         raise KeyError(f"{name} in {route}")
@@ -267,7 +279,9 @@ def kind_of(route: str) -> str:
     if "<" not in route or "<key>" in route:
         return "none"
     if "<case_no>" in route:
-        return "part" if any(mark in route for mark in ("<party>", "<party_id>", "<uid>")) else "case"
+        return "part" if any(mark in route for mark in ("<party>", "<party_id>", "<uid>", "<pk>")) else "case"
+    if "instructions/<pk>" in route:
+        return "case"
     if route.startswith(("visits/<uid>", "captures/<uid>", "triage/<uid>")):
         return "walk"
     if "notices/<pk>" in route or "saved/<pk>" in route or "saved-filters/<pk>" in route:

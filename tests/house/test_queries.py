@@ -13,6 +13,8 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from disputes.field.models import Visit
+from disputes.inbox.models import Instruction
+from disputes.models import Dispute
 from followups.models import Notice
 from followups.reactions import react
 from tests import factories
@@ -21,8 +23,8 @@ from villages.models import Role, SpecialDay
 
 #: list → (who looks, how many queries)
 LISTS: dict[str, tuple[str, int]] = {
-    "": ("officer", 25),
-    "todo/": ("officer", 10),
+    "": ("officer", 26),
+    "todo/": ("officer", 11),
     "me/": ("officer", 9),
     "villages/": ("officer", 13),
     "villages/gaps/": ("officer", 13),
@@ -31,6 +33,7 @@ LISTS: dict[str, tuple[str, int]] = {
     "manage/audit/": ("auditor", 7),
     "visits/": ("officer", 10),
     "triage/": ("officer", 21),
+    "inbox/": ("officer", 19),
     "disputes/": ("officer", 12),
     "followups/": ("officer", 10),
     "notices/": ("officer", 9),
@@ -42,6 +45,8 @@ LISTS: dict[str, tuple[str, int]] = {
     "api/v1/disputes/": ("officer", 11),
     "api/v1/saved-filters/": ("officer", 9),
     "api/v1/followups/": ("officer", 12),
+    "api/v1/inbox/": ("officer", 14),
+    "api/v1/instructions/": ("officer", 12),
     "api/v1/notices/": ("officer", 12),
     "api/v1/ledger/": ("officer", 24),
 }
@@ -78,6 +83,9 @@ def more(w: SimpleNamespace, n: int) -> None:
     done.perform("take_up", by=w.assistant, at=at, handler=w.assistant)
     facts = factories.settlement(w, done, at, organisation=w.committee, chair=w.village_mediator)
     react(done.perform("settle", by=w.assistant, at=at, **facts).pk)
+    up = factories.at_room(w, at=at)
+    Dispute.objects.filter(pk=up.pk).update(opened_at=at - dt.timedelta(hours=1))  # sent some time after it was opened
+    Instruction.objects.give(up, "supervise", by=w.supervisor, at=at, words="抓紧", due_on=timezone.localdate(at))
     walk = Visit.objects.begin(by=w.assistant, at=at, village=w.village, visited_on=timezone.localdate(at))
     for state in ("none", "new"):
         heard = walk.capture(by=w.assistant, at=at, facts={"side_a": f"马{n}", "words": "渠口", "may_escalate": True})
