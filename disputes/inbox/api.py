@@ -53,7 +53,7 @@ class InstructionShown(serializers.Serializer):
     kind = serializers.ChoiceField(Instruction.Kind.choices)
     state = serializers.ChoiceField(Instruction.State.choices)
     given_on = serializers.DateField()
-    source = serializers.CharField()
+    source = serializers.CharField()  # type: ignore[assignment]
     by = serializers.CharField()
     words = serializers.CharField()
     due_on = serializers.DateField()
@@ -66,7 +66,7 @@ class InstructionBody(Strict):
     case_no = Text(max_length=24)
     kind = Pick(Instruction.Kind.choices)
     given_on = Day(required=False, help_text=_("文件上的日期，不填是今天"))
-    source = Text(required=False, allow_blank=True, max_length=60)
+    source = Text(required=False, allow_blank=True, max_length=60)  # type: ignore[assignment]
     words = Text(max_length=WORDS)
     due_on = Day()
 

@@ -57,7 +57,7 @@ def rows(cases: Sequence[Dispute], user: User, calendar: WorkCalendar, now: dt.d
     sent: dict[int, dict[str, Any]] = {}
     events = Event.objects.filter(dispute__in=ids, kind__in=HANDED).order_by("pk")
     for event in events.values("dispute_id", "kind", "by_name", "office__name", "at", "facts", "text__body"):
-        sent[event["dispute_id"]] = event
+        sent[event["dispute_id"]] = dict(event)
     attempts = Event.objects.filter(dispute__in=ids, is_attempt=True, round=F("dispute__round")).order_by()
     tried = dict(attempts.values_list("dispute").annotate(n=Count("pk")))
     pressed = Instruction.objects.filter(dispute__in=ids).pending().order_by()
