@@ -227,7 +227,9 @@ def test_every_kind_of_notice_has_its_words(w, case):
 
     kinds = {"may_escalate", "relapse", *Reminder.Kind.values}
     kinds |= {
-        k for k, r in reactions.REACTIONS.items() if {reactions.tell_the_desk, reactions.tell_the_person} & set(r)
+        k
+        for k, r in reactions.REACTIONS.items()
+        if {reactions.tell_the_desk, reactions.tell_the_person, reactions.tell_who_asked} & set(r)
     }
     assert kinds == notices.TEXTS.keys()
 
