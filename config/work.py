@@ -17,11 +17,24 @@ from disputes.codes import names as code_names
 from disputes.field.models import SORTERS, Capture
 from disputes.models import Dispute
 from disputes.moves import Status
+from disputes.safe.models import Task
 from followups.models import ReturnVisit
 from villages.models import Draft, Role, User
 from villages.workdays import WorkCalendar, load_calendar
 
-KINDS = {"accept": gettext_lazy("待受理"), "limit": gettext_lazy("化解时限"), "visit": gettext_lazy("回访")}
+KINDS = {
+    "accept": gettext_lazy("待受理"),
+    "limit": gettext_lazy("化解时限"),
+    "visit": gettext_lazy("回访"),
+    "task": gettext_lazy("履行和保障"),
+}
+#: What a task is done with: the act, and the words of its button.
+TASK_ACTS = {
+    Task.Kind.PERFORM: ("performance", gettext_lazy("记履行情况")),
+    Task.Kind.CONFIRM: ("confirm", gettext_lazy("司法确认")),
+    Task.Kind.LETTER: ("letter_visit", gettext_lazy("登记查访")),
+    Task.Kind.POLICE: ("police_dealt", gettext_lazy("登记处理日期")),
+}
 WHENS = {
     "overdue": gettext_lazy("已逾期"),
     "today": gettext_lazy("今天"),
@@ -46,6 +59,7 @@ class Todo:
     url: str
     action: str
     primary: bool
+    family: bool = False  # such a case stands on no printed list (domain.md 6.5)
 
     @property
     def unit(self) -> str:
@@ -67,7 +81,7 @@ def todos(user: User, today: dt.date) -> list[Todo]:
         return []
     names = code_names()
     calendar = load_calendar(today)
-    rows = [*_cases(user, today, names, calendar), *_visits(user, today, names)]
+    rows = [*_cases(user, today, names, calendar), *_visits(user, today, names), *_tasks(user, today, names)]
     return sorted(rows, key=lambda row: (row.due_on, row.case_no))
 
 
@@ -99,6 +113,7 @@ def _cases(user: User, today: dt.date, names: Names, calendar: WorkCalendar) -> 
                 url=f"/disputes/{case.case_no}/moves/take_up/" if waiting else f"/disputes/{case.case_no}/#note",
                 action=_("受理") if waiting else _("记进展"),
                 primary=waiting,
+                family=case.is_family,
             )
         )
     return found
@@ -134,6 +149,38 @@ def _visits(user: User, today: dt.date, names: Names) -> list[Todo]:
                 url=f"/followups/{case.case_no}/",
                 action=_("登记回访"),
                 primary=True,
+                family=case.is_family,
+            )
+        )
+    return found
+
+
+def _tasks(user: User, today: dt.date, names: Names) -> list[Todo]:
+    """What a law wants done by a day; of several alike in one case the earliest, with how many they are."""
+    rows = Task.objects.visible_to(user).for_offices_of(user, today).select_related("dispute__village__parent")
+    alike: dict[tuple[int, str], list[Task]] = {}
+    for row in rows.order_by("due_on", "pk"):
+        alike.setdefault((row.dispute_id, row.kind), []).append(row)
+    found = []
+    for (_case, kind), tasks in alike.items():
+        first, case = tasks[0], tasks[0].dispute
+        act, words = TASK_ACTS[Task.Kind(kind)]
+        title = case.title_for(user, type_name(names, case.type_l1, case.type_l2))
+        found.append(
+            Todo(
+                kind="task",
+                when=when_of(first.due_on, today),
+                due_on=first.due_on,
+                left=None,
+                title=_("%(what)s：%(title)s") % {"what": first.get_kind_display(), "title": title},
+                case_no=case.case_no,
+                village=case.village.short_name,
+                tag=str(first.get_kind_display()),
+                note=_("%(n)d 项") % {"n": len(tasks)} if len(tasks) > 1 else "",
+                url=f"/disputes/{case.case_no}/acts/{act}/",
+                action=str(words),
+                primary=True,
+                family=case.is_family,
             )
         )
     return found

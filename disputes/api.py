@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from django.core.exceptions import ValidationError as Unreadable
@@ -48,6 +48,8 @@ from disputes.models import (
     SavedFilter,
 )
 from disputes.moves import MOVES, Status, Tier
+from disputes.safe import acts
+from disputes.safe.acts import ACTS
 from villages.models import DESK_ROLES, Code, User, in_force
 
 MAX_PARTIES, MAX_FILTERS = 30, 30
@@ -79,6 +81,9 @@ class PartyShown(serializers.Serializer):
     guardian_relation = serializers.CharField()
     agent_name = serializers.CharField()
     agent_scope = serializers.CharField()
+    agent_in_writing = serializers.BooleanField()
+    guardian_consent_on = serializers.DateField(allow_null=True)
+    own_wages = serializers.BooleanField()
     contact_name = serializers.CharField()
     language_help = serializers.CharField()
     read_aloud = serializers.BooleanField()
@@ -104,7 +109,10 @@ class ObligationShown(serializers.Serializer):
     what = serializers.CharField()
     amount = serializers.CharField(allow_null=True)
     due_on = serializers.DateField()
+    id = serializers.IntegerField()
     performance = serializers.CharField()
+    performed_on = serializers.DateField(allow_null=True)
+    paid = serializers.CharField(allow_null=True)
 
 
 class AgreementShown(serializers.Serializer):
@@ -115,6 +123,8 @@ class AgreementShown(serializers.Serializer):
     chair = Person()
     agreed_on = serializers.DateField()
     on_the_spot = serializers.BooleanField()
+    signed_on = serializers.DateField(allow_null=True, help_text=_("最后签名盖章的日期"))
+    effective_on = serializers.DateField(help_text=_("生效日期"))
     text = serializers.CharField()
     obligations = ObligationShown(many=True)
 
@@ -292,6 +302,9 @@ def show_party(party: Party, viewer: Viewer) -> dict[str, Any]:
         "guardian_relation": party.guardian_relation,
         "agent_name": viewer.name(party.agent_name),
         "agent_scope": party.agent_scope,
+        "agent_in_writing": party.agent_in_writing,
+        "guardian_consent_on": None if hidden else party.guardian_consent_on,
+        "own_wages": party.own_wages,
         "contact_name": viewer.name(party.contact_name),
         "language_help": party.language_help,
         "read_aloud": party.read_aloud,
@@ -316,8 +329,9 @@ AS_STORED = (
 EVENT_AS_STORED = (
     "id", "kind", "at", "status_from", "status_to", "tier_from", "tier_to", "round", "version", "is_attempt",
 )
+AGREED = ("round", "result", "track", "agreed_on", "on_the_spot", "signed_on", "effective_on")
 #: Facts of an event that are row numbers of ours and mean nothing outside.
-OURS = {"handler", "agreement", "visits", "submission"}
+OURS = {"handler", "agreement", "visits", "submission", "letter", "committee", "office"}
 #: What a list row reads: one statement, no instance.
 IN_ROW = (
     "id", "case_no", "version", "tier", "status", "round", "type_l1", "type_l2", "side_a", "side_b", "protected",
@@ -372,7 +386,7 @@ def show_case(case: Dispute, user: User, at: dt.datetime) -> dict[str, Any]:
 
 def show_agreement(agreement: Agreement, viewer: Viewer) -> dict[str, Any]:
     return {
-        **{name: getattr(agreement, name) for name in ("round", "result", "track", "agreed_on", "on_the_spot")},
+        **{name: getattr(agreement, name) for name in AGREED},
         "organisation": named(agreement.organisation),
         "chair": person(agreement.chair),
         "text": viewer.text(agreement.text),
@@ -382,7 +396,10 @@ def show_agreement(agreement: Agreement, viewer: Viewer) -> dict[str, Any]:
                 "what": viewer.text(row.what),
                 "amount": yuan(row.amount),
                 "due_on": row.due_on,
+                "id": row.pk,
                 "performance": row.performance,
+                "performed_on": row.performed_on,
+                "paid": yuan(row.paid),
             }
             for row in agreement.obligations.all()
         ],
@@ -488,6 +505,9 @@ class PartyFields(Strict):
     agent_name = optional(50)
     agent_scope = optional(100)
     contact_name = optional(50)
+    agent_in_writing = YesNo(required=False)
+    guardian_consent_on = Day(required=False, allow_null=True, help_text=_("未满 14 周岁的，监护人同意后才登记"))
+    own_wages = YesNo(required=False, help_text=_("已满 16 周岁，靠自己的劳动收入生活，本人同意"))
     language_help = optional(20)
     read_aloud = YesNo(required=False)
     safe_to_call = optional(100)
@@ -626,6 +646,9 @@ class NoteBody(Strict):
 class ConsentBody(Strict):
     consent = Pick([choice for choice in Party.Consent.choices if choice[0]])
     way = optional(20)
+    on = Day(required=False, help_text=_("哪天问的，不填就是今天"))
+    asked_by = Text(required=False, max_length=60, help_text=_("谁问的（账号），不填就是本人"))
+    taken_back = YesNo(required=False, help_text=_("明确拒绝过的，只能由本人撤回"))
 
 
 class RevealBody(Strict):
@@ -712,21 +735,25 @@ class Safety(Strict):
         return {name: YesNo(help_text=label) for name, label in catalogue.SAFETY_LABELS.items()}
 
 
-def fact_field(name: str, *, required: bool) -> serializers.Field:
-    """The body field of one fact of the catalogue."""
-    fact = catalogue.FACTS[name]
+def fact_field(name: str, *, required: bool, facts: Mapping[str, catalogue.Fact] = catalogue.FACTS) -> Any:
+    """The body field of one fact of a catalogue."""
+    fact = facts[name]
     options: dict[str, Any] = {"required": required, "help_text": fact.help or fact.label}
     match fact.kind:
         case catalogue.LINE | catalogue.TEXT:
             return Text(max_length=fact.limit, allow_blank=not required, **options)
         case catalogue.DAY:
             return Day(**options)
+        case catalogue.YUAN:
+            return Money(allow_null=not required, **options)
         case catalogue.TICK | catalogue.YES_NO:
             return YesNo(**options)
         case catalogue.CHOICE if name == "tier":
             return Pick(Tier.choices, **options)
         case catalogue.CHOICE:
             return Pick(fixed_choices(fact), **options)
+        case catalogue.OF_CASE:
+            return Whole(min_value=1, max_value=2**53, **options)
         case catalogue.MANY:
             return serializers.ListField(child=Pick(fixed_choices(fact)), min_length=1, max_length=20, **options)
         case catalogue.PERSON | catalogue.OFFICE | catalogue.CASE:
@@ -1000,6 +1027,11 @@ class Disputes(Room):
         case = self.case(case_no)
         party = self.party(case, party_id)
         answer = self.checked(ConsentBody, request.data)
+        if "asked_by" in answer:
+            people = catalogue.people_of_desk(case, request.user)  # type: ignore[arg-type]
+            answer["asked_by"] = people.filter(username=answer["asked_by"]).first()
+            if answer["asked_by"] is None:
+                raise ValidationError({"asked_by": [_g("没有这个选项，在列出的里面选一个")]})
         case.set_consent(party, by=request.user, at=timezone.now(), request=request._request, **answer)  # type: ignore[arg-type]
         party.refresh_from_db()
         return Response(show_party(party, Viewer(case, request.user)))  # type: ignore[arg-type]
@@ -1076,6 +1108,67 @@ def _route_of(name: str) -> Any:
 
 for _name in MOVES:
     setattr(Disputes, f"move_{_name}", _route_of(_name))
+
+
+# --- acts -------------------------------------------------------------------------------------------------------------
+
+
+class ActsShown(serializers.Serializer):
+    """What may be answered or reported beside the moves."""
+
+    acts = serializers.DictField(
+        child=serializers.CharField(allow_null=True), help_text=_("能办的是 null，现在不能办的是原因")
+    )
+
+
+def body_of_act(name: str) -> type[Strict]:
+    """The body of one act: its facts."""
+    row = ACTS[name]
+    fields = {fact: fact_field(fact, required=fact in row.needs, facts=acts.FACTS) for fact in row.facts}
+    return type(f"Act{name.title().replace('_', '')}", (Strict,), fields)
+
+
+ACT_BODIES = {name: body_of_act(name) for name in ACTS}
+
+
+def _acts(self: Disputes, request: Request, case_no: str) -> Response:
+    user: User = request.user  # type: ignore[assignment]
+    return Response({"acts": acts.acts_for(self.case(case_no), user, timezone.now())})
+
+
+_acts.__name__ = "acts"
+_documented = extend_schema(
+    operation_id="disputes_acts", summary=_("能办的保障和履行事项"), parameters=[CASE_NO], responses=ActsShown
+)
+Disputes.acts = _documented(action(detail=True, pagination_class=None)(_acts))  # type: ignore[attr-defined]
+
+
+def _act_of(name: str) -> Any:
+    @idempotent
+    def make(self: Disputes, request: Request, case_no: str) -> Response:
+        case, user, at = self.case(case_no), request.user, timezone.now()
+        sent = self.checked(ACT_BODIES[name], request.data)
+        sentence = acts.why_not(case, name, by=user, at=at)  # type: ignore[arg-type]
+        facts, errors = acts.clean_all(name, sent, case=case, by=user, today=timezone.localdate(at))  # type: ignore[arg-type]
+        if errors and not sentence:
+            raise FactsMissing(errors)
+        event = case.act(name, by=user, at=at, request=request._request, **facts)  # type: ignore[arg-type]
+        return Response(show_event(event, Viewer(case, user)), status=201)  # type: ignore[arg-type]
+
+    make.__name__ = f"act_{name}"
+    documented = extend_schema(
+        operation_id=f"disputes_act_{name}",
+        summary=ACTS[name].label,
+        description=ACTS[name].hint or None,
+        parameters=[CASE_NO],
+        request=ACT_BODIES[name],
+        responses={201: EventShown},
+    )
+    return documented(action(detail=True, methods=["post"], url_path=f"acts/{name}", url_name=f"act-{name}")(make))
+
+
+for _name in ACTS:
+    setattr(Disputes, f"act_{_name}", _act_of(_name))
 
 
 class SavedFilters(Room):

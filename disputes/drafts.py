@@ -19,6 +19,7 @@ from audit import keyring
 from disputes.field.models import Visit
 from disputes.models import Dispute
 from disputes.moves import MOVES
+from disputes.safe.acts import ACTS
 from villages.models import Draft, User
 
 MAX_BYTES = 500_000  # form-encoded: one Han character is nine of them
@@ -48,6 +49,11 @@ def _move(user: User, rest: str) -> str | None:
     return _of_case(user, case_no, f"/disputes/%s/moves/{name}/") if name in MOVES else None
 
 
+def _act(user: User, rest: str) -> str | None:
+    name, _colon, case_no = rest.partition(":")
+    return _of_case(user, case_no, f"/disputes/%s/acts/{name}/") if name in ACTS else None
+
+
 def _capture(user: User, rest: str) -> str | None:
     return f"/visits/{rest}/" if UUID.fullmatch(rest) and Visit.objects.filter(uid=rest, by=user).exists() else None
 
@@ -60,6 +66,7 @@ KINDS: dict[str, Callable[[User, str], str | None]] = {
     "edit": _edit,
     "move": _move,
     "capture": _capture,
+    "act": _act,
 }
 
 

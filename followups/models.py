@@ -10,7 +10,8 @@ from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from audit.locks import skip_locked
-from disputes.models import Dispute, Event, Party
+from disputes.models import Dispute, Event, Obligation, Party
+from disputes.safe.models import Task
 from villages.models import Office, User
 
 
@@ -64,15 +65,7 @@ class ReturnVisit(models.Model):
         UPSET = "upset", _("有情绪")
         RELAPSE = "relapse", _("有反弹苗头")
 
-    class Performance(models.TextChoices):
-        """domain.md 4.6."""
-
-        ON_THE_SPOT = "1", _("当场履行")
-        DONE = "2", _("已履行完毕")
-        PARTLY = "3", _("部分履行")
-        NOT_DUE = "4", _("未到期")
-        OVERDUE = "5", _("逾期未履行")
-        RETRACTED = "6", _("反悔/起诉")
+    Performance = Obligation.Performance  # one answer about all that was promised
 
     dispute = models.ForeignKey(Dispute, models.CASCADE, related_name="visits", db_index=False)
     round = models.PositiveSmallIntegerField()
@@ -164,6 +157,8 @@ class Reminder(models.Model):
         VISIT_SOON = "visit_soon", _("回访将到期")
         VISIT_DUE = "visit_due", _("回访今天到期")
         VISIT_OVERDUE = "visit_overdue", _("回访已逾期")
+        TASK_DUE = "task_due", _("履行、查访等今天到期")
+        TASK_OVERDUE = "task_overdue", _("履行、查访等已逾期")
 
     class State(models.TextChoices):
         PENDING = "pending", _("待发")
@@ -211,6 +206,8 @@ class Reminder(models.Model):
         office_id = int(self.slot.partition("/")[2])
         if self.kind in (self.Kind.DUE, self.Kind.OVERDUE):
             return Dispute.objects.open().filter(pk=self.dispute_id, due_on=self.day, desk=office_id).exists()
+        if self.kind in (self.Kind.TASK_DUE, self.Kind.TASK_OVERDUE):
+            return Task.objects.open().filter(dispute=self.dispute_id, due_on=self.day, office=office_id).exists()
         return ReturnVisit.objects.planned().filter(dispute=self.dispute_id, due_on=self.day, office=office_id).exists()
 
     def finish(self, *, at: dt.datetime, state: str, error: str = "", again_at: dt.datetime | None = None) -> bool:

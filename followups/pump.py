@@ -19,6 +19,7 @@ from django.utils.translation import gettext as _
 
 from audit import idempotency
 from disputes.models import Dispute, Event, MoveRefused, rules_on
+from disputes.safe.models import Task
 from followups.models import Heartbeat, Reminder, ReturnVisit
 from followups.reactions import people_at, react, reacting_kinds
 from villages.models import Draft
@@ -131,6 +132,7 @@ def plan_reminders(moment: Callable[[], dt.datetime]) -> int:
     # A due day that was slept through gives the overdue row instead: what is told is always what is true now.
     cases = Dispute.objects.open().order_by().filter(due_on__lte=today)
     visits = ReturnVisit.objects.planned().order_by()
+    tasks = Task.objects.open().order_by()
     sweeps = [
         (kind.DUE, _lacking(kind.DUE, cases.filter(due_on=today), "pk", "desk_id")),
         (kind.OVERDUE, _lacking(kind.OVERDUE, cases.filter(due_on__lt=today), "pk", "desk_id")),
@@ -140,6 +142,8 @@ def plan_reminders(moment: Callable[[], dt.datetime]) -> int:
         ),
         (kind.VISIT_DUE, _lacking(kind.VISIT_DUE, visits.filter(due_on=today), "dispute_id", "office_id")),
         (kind.VISIT_OVERDUE, _lacking(kind.VISIT_OVERDUE, visits.filter(due_on__lt=today), "dispute_id", "office_id")),
+        (kind.TASK_DUE, _lacking(kind.TASK_DUE, tasks.filter(due_on=today), "dispute_id", "office_id")),
+        (kind.TASK_OVERDUE, _lacking(kind.TASK_OVERDUE, tasks.filter(due_on__lt=today), "dispute_id", "office_id")),
     ]
     desks: dict[int, list[int]] = {}
     count = 0

@@ -38,6 +38,8 @@ CATALOGUE: dict[str, Item] = {
     "visit_remind_days": Item(_("回访提前提醒"), DAYS, 3, 0, 15),
     "danger_days": Item(_("风险等级有效期"), DAYS, 30, 1, 90),
     "unmerge_days": Item(_("并案可撤销期限"), DAYS, 30, 1, 90),
+    "police_sessions": Item(_("治安调解最多几次"), _("次"), 2, 1, 5),
+    "letter_visit_days": Item(_("告诫书送达后查访"), DAYS, 7, 1, 30),
     "close_not_by_handler": Item(_("警务室、综治中心结案须由经办人以外的人办理"), YES_NO, 1, 0, 1),
 }
 
