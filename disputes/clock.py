@@ -129,7 +129,7 @@ def second_session_until(first: dt.date, calendar: WorkCalendar) -> dt.date:
 
 
 def session_problem(held: Sequence[dt.date], day: dt.date, calendar: WorkCalendar, most: int) -> str:
-    """Why no session of 治安调解 may be held on `day` after those `held`: "many", "early", "late"; empty when it may."""
+    """Why no 治安调解 may be held on `day` after the days `held`: "many", "early" or "late"; empty when it may."""
     if not held:
         return ""
     if len(held) >= most:

@@ -19,6 +19,7 @@ from django.utils.translation import gettext_lazy as _
 from disputes import codes, facts, parsing
 from disputes.models import Dispute, Party, rules_on
 from disputes.moves import MOVES, Tier
+from disputes.safeguards import latest
 from villages.models import Area, Coverage, Role, User, in_force
 
 OTHERS_DATA = {"autocomplete": "off"}  # the browser must not offer one party's data for the next
@@ -441,6 +442,8 @@ class MoveForm(Form):
     def _applies(self, name: str) -> bool:
         """Facts that this case can never need are not asked."""
         case = self.case
+        if name in ("safety", "exclusions_clear") and latest(case, {"safety": "family"}.get(name, "exclusions")):
+            return False  # answered on a screen of its own
         if name in ("safety", "disposition"):
             return case.is_family
         by_police = case.tier == Tier.ROOM or self.user.scope.has(Role.OFFICER)

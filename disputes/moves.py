@@ -86,7 +86,8 @@ def move(
 # fmt: off
 MOVES: dict[str, Move] = {
     # name                label            from             to         by
-    "take_up":   move(_("受理"),           [W],             M,         DESK, needs="handler", unless=(s.not_acceptable,)),
+    "take_up":   move(_("受理"),           [W],             M,         DESK, needs="handler",
+                      unless=(s.not_acceptable,)),
     "settle":    move(_("化解"),           [M, W],          SETTLED,   DESK, while_paused=True,
                       needs="result organisation chair agreed_on consents",
                       also="text obligations on_the_spot track safety disposition exclusions_clear recording",

@@ -88,7 +88,7 @@ def attempt_first(case: Dispute, by: User | None, facts: Facts, at: dt.datetime)
     """A person escalates after one recorded attempt at this tier, or when it may come to blows (PMA 25)."""
     if by is None or facts is None or facts.get("may_escalate"):
         return None
-    if case.attempts_at_this_tier().exists():
+    if case.attempts_at_this_tier().exists() or no_mediation(case, by, at):  # what may not be tried need not be
         return None
     return _("先登记至少一次调解（记进展，选“调解”），或者勾选“可能激化”")
 

@@ -21,8 +21,22 @@ from django.utils.translation import gettext_lazy as _
 from audit.locks import locked
 from disputes import clock, effects
 from disputes import safeguards as s
-from disputes.facts import CHOICE, DAY, LINE, OF_CASE, SAFETY, TEXT, TICK, YES_NO, YUAN
-from disputes.facts import DISPOSITION_NAMES, EXCLUSION_LIST, Choices, Fact, read
+from disputes.facts import (
+    CHOICE,
+    DAY,
+    DISPOSITION_NAMES,
+    EXCLUSION_LIST,
+    LINE,
+    OF_CASE,
+    SAFETY,
+    TEXT,
+    TICK,
+    YES_NO,
+    YUAN,
+    Choices,
+    Fact,
+    read,
+)
 from disputes.models import Agreement, Check, Dispute, Event, FactsMissing, MoveRefused, NotYours, Obligation, Party
 from disputes.moves import OPEN, Status
 from disputes.safe.models import (
@@ -51,14 +65,14 @@ Guard = Callable[[Dispute, User, "Facts | None", dt.datetime], "str | None"]
 W, M = OPEN
 KEPT_CODES = (Obligation.Performance.ON_THE_SPOT, Obligation.Performance.DONE)
 
-#: Who: somebody at the case's desk; its handler (before there is one: the desk); an officer there; the office of a task.
+#: Who: somebody at the case's desk; its handler (the desk while there is none); an officer there; a task's office, too.
 DESK, HANDLER, OFFICER, TASK = "desk", "handler", "officer", "task"
 
 
 @dataclass(frozen=True)
 class Act:
-    """One row: `needs` must be given, `also` may be; `unless` are guards; `fits` says for which cases there is such an
-    act at all. `hint` is the law in a sentence."""
+    """One row. `needs` must be given, `also` may be; `unless` are guards; `fits` tells which cases have such an act;
+    `hint` is the law in a sentence."""
 
     label: Any
     who: str
@@ -744,7 +758,7 @@ ACTS: dict[str, Act] = {
                            ("signed_on",), (), (signed_in_order,), is_written),
     "confirm":         Act(_("司法确认"),               DESK,    KEPT,             confirm,
                            ("asked",), ("requested_on", "jointly", "court"), (confirmed_in_time,), may_be_confirmed,
-                           hint=_("双方共同向人民法院申请，不收费。法院 3 日内决定是否受理，15 日内裁定，最多延长 10 日")),
+                           hint=_("双方共同向人民法院申请，不收费。法院 3 日内决定是否受理，15 日内裁定")),
     "confirm_ruled":   Act(_("登记司法确认裁定"),       DESK,    KEPT,             confirm_ruled,
                            ("ruling", "ruled_on"), (), (ruled_once,), is_asked),
     "performance":     Act(_("记履行情况"),             TASK,    KEPT,             performance,

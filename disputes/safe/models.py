@@ -1,6 +1,6 @@
-"""What stands behind the safeguards: who agreed when, the police track, what is promised and must be done by a day.
+"""What stands behind the safeguards: consents, the police track, what is promised and must be done by a day.
 
-Rows are written by `disputes.safe.acts`, on the locked case; only `Slip`, which the case must not show, has a door here.
+Rows are written by `disputes.safe.acts`, on the locked case; `Slip`, which the case must not show, has its door here.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 class Consent(models.Model):
-    """One answer of one party to mediation: the party's columns hold the latest, these rows all of them (PMA 17, 23)."""
+    """One answer of one party to mediation; the party's own columns hold the latest alone (PMA 17, 23)."""
 
     party = models.ForeignKey(Party, models.CASCADE, related_name="consents")
     answer = models.CharField(max_length=8, choices=Party.Consent.choices)
@@ -257,7 +257,7 @@ class TaskQuerySet(models.QuerySet["Task"]):
 
 
 class Task(models.Model):
-    """Something that a law wants done by a day at an office: it stands on 我的待办 and is reminded of until it is done."""
+    """Something that a law wants done by a day at an office: on 我的待办, and reminded of, until it is done."""
 
     class Kind(models.TextChoices):
         PERFORM = "perform", _("核实履行")
@@ -501,7 +501,7 @@ def add_task(case: Dispute, kind: str, due_on: dt.date, office: Office | None = 
 
 
 def promised(agreement: Agreement) -> None:
-    """The tasks that follow from a new agreement: one per performance date, one for the court's deadline (PMA 31, 33)."""
+    """What follows from a new agreement: a task per performance date, one for the court's deadline (PMA 31, 33)."""
     case = agreement.dispute
     for day in sorted({row.due_on for row in agreement.obligations.all()}):
         add_task(case, Task.Kind.PERFORM, day)

@@ -124,7 +124,7 @@ def _obligations(case: Dispute, user: User, here: Now, today: dt.date) -> list[d
 
 
 def _court(here: Now, today: dt.date) -> dict[str, Any] | None:
-    """The countdown to the last day of a joint request for judicial confirmation (PMA 33); nothing where there is none."""
+    """The countdown to the last day for a joint request to the court (PMA 33); None where there is none."""
     agreement = here.agreement
     if agreement is None or not agreement.may_be_confirmed:
         return None
