@@ -280,8 +280,9 @@ def unmerge(case, by, at, facts) -> Kept:
 
 
 #: What a part takes over of each party: who they are and what the law asks about the young.
-SPLIT_FIELDS = ("side", "kind", "name", "alias", "sex", "birth_on", "guardian_name", "guardian_relation")
-SPLIT_FIELDS += ("guardian_consent_on", "own_wages", "safe_to_call")
+SPLIT_FIELDS = (
+    "side kind name alias sex birth_on guardian_name guardian_relation guardian_consent_on own_wages safe_to_call"
+).split()
 
 
 def split(case, by, at, facts) -> Kept:

@@ -971,9 +971,7 @@ class Party(models.Model):
         """Keep an answer to mediation: here the latest, in its history each. Called on the locked case."""
         self.consent, self.consent_on, self.consent_way = consent, on, way
         self.save(update_fields=["consent", "consent_on", "consent_way"])
-        self.consents.create(  # type: ignore[attr-defined]
-            answer=consent, on=on, way=way, taken_back=taken_back, asked_by=asked_by, by=by, at=at
-        )
+        self.consents.create(answer=consent, on=on, way=way, taken_back=taken_back, asked_by=asked_by, by=by, at=at)
 
     @classmethod
     def build(cls, **values: Any) -> Party:

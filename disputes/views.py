@@ -531,8 +531,8 @@ def consent(request: HttpRequest, case_no: str, party: int) -> HttpResponse:
     row = next((p for p in found.parties.all() if p.pk == party), None)
     if row is None:
         raise Http404
-    asked = {"case": found, "user": user, "initial": {"consent": row.consent}}
-    form = ConsentForm(request.POST if request.method == "POST" else None, **asked)
+    sent = request.POST if request.method == "POST" else None
+    form = ConsentForm(sent, case=found, user=user, initial={"consent": row.consent})
     if request.method == "POST" and form.is_valid():
         found.set_consent(row, by=user, at=timezone.now(), request=request, **form.cleaned_data)
         messages.success(request, _("调解意愿已记录"))

@@ -40,10 +40,10 @@ def at_room_mediating(w: SimpleNamespace, at: dt.datetime = NOW, **facts: Any) -
     return case
 
 
-def stopped(w: SimpleNamespace, **flags: bool) -> Dispute:
+def stopped(w: SimpleNamespace, at: dt.datetime = NOW, **flags: bool) -> Dispute:
     """Registered at the police room with a suspicion of crime or bullying, in the officer's hands."""
-    case = f.register(w, by=w.officer, tier=2, **flags)
-    case.perform("take_up", by=w.officer, at=NOW, handler=w.officer)
+    case = f.register(w, by=w.officer, at=at, tier=2, **flags)
+    case.perform("take_up", by=w.officer, at=at, handler=w.officer)
     return case
 
 

@@ -293,7 +293,7 @@ def perform(
             kept["submission"] = str(submission)
         event = held.append_event(name, by=by, at=at, text=text, facts=kept, request=request)
     forget(case)
-    case._prefetched_objects_cache = {}  # type: ignore[attr-defined]
+    case._prefetched_objects_cache = {}
     return event
 
 
@@ -348,8 +348,9 @@ def screen(case: Dispute, by: User, at: dt.datetime, facts: Facts) -> Kept:
 def police(case: Dispute, by: User, at: dt.datetime, facts: Facts) -> Kept:
     """The wizard's three steps; a later answer takes the place of an earlier one."""
     row = now(case).track or PoliceTrack(dispute=case, round=case.round)
-    for name in ("deed", "lesser", "ground", "suspect", "plain", "established"):
-        setattr(row, name, facts.get(name, PoliceTrack._meta.get_field(name).get_default()))
+    row.deed, row.lesser, row.ground = facts["deed"], facts["lesser"], facts["ground"]
+    row.suspect, row.plain = facts.get("suspect", ""), bool(facts.get("plain"))
+    row.established = facts.get("established", "")
     row.by, row.at = by, at
     row.save()
     effects.keep_exclusions(case, by, at, clear=facts["exclusions_clear"])

@@ -113,8 +113,9 @@ class PoliceTrack(models.Model):
     civil_told_on = models.DateField(_("告知可以起诉的日期"), null=True, blank=True)
 
     #: What an agreement off the spot must say beside parties, text and deadlines (APR 184).
-    TERMS = ("happened_when", "happened_where", "people_there", "cause", "course", "circumstances", "consequence")
-    TERMS += ("perform_way",)
+    TERMS = tuple(
+        "happened_when happened_where people_there cause course circumstances consequence perform_way".split()
+    )
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["dispute", "round"], name="one_police_track_per_round")]
@@ -130,7 +131,8 @@ class PoliceTrack(models.Model):
 
     def missing_terms(self) -> list[str]:
         """The labels of the terms that are not written yet."""
-        return [str(self._meta.get_field(name).verbose_name) for name in self.TERMS if not getattr(self, name)]
+        labels = {field.name: field.verbose_name for field in self._meta.fields}
+        return [str(labels[name]) for name in self.TERMS if not getattr(self, name)]
 
 
 class PoliceSession(models.Model):

@@ -12,6 +12,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils import timezone
 
 from disputes.models import Dispute
+from disputes.safeguards import SAFETY_QUESTIONS
 from tests.access.county import PNG, County
 from tests.access.inventory import Address
 
@@ -50,6 +51,30 @@ def facts_of(county: County, name: str, case: Dispute, username: str) -> dict[st
         "split": {**REASON, "parts": ["草场界线", "院墙"]},
         "void": REASON,
         "assign": {"person": username},
+    }.get(name, {})
+
+
+def act_of(name: str, case: Dispute, today: str) -> dict[str, Any]:
+    """What one act needs, as the API takes it."""
+    a, b = (party.pk for party in case.principal_parties()[:2])
+    told = {"failed_on": today, "civil_told_on": today}
+    return {
+        "acceptance": {"reserved": False, "elsewhere": False},
+        "screen": {"safety": dict.fromkeys(SAFETY_QUESTIONS, False)},
+        "police": {"deed": "beating", "lesser": True, "ground": "close", "exclusions_clear": True},
+        "police_session": {"held_on": today, "place_kind": "standard", "place": "派出所", "officers": "2"},
+        "police_terms": {},
+        "police_failed": {"failure": "not_reached", **told},
+        "police_dealt": {"dealt_on": today},
+        "no_penalty": {"performed_on": today, "applied_on": today, "both": True, "undecided": True},
+        "no_penalty_done": {"approved": True, "decided_on": today},
+        "letter": {"number": "003", "issued_on": today, "warned": b, "victim": a},
+        "letter_visit": {"task": 1, "done_on": today},
+        "signed": {"signed_on": today},
+        "confirm": {"asked": False},
+        "confirm_ruled": {"ruling": "confirmed", "ruled_on": today},
+        "performance": {"obligation": 1, "performance": "4"},
+        "lift": {"flag": "bullying", **REASON},
     }.get(name, {})
 
 
@@ -93,6 +118,8 @@ def _json(county: County, route: str, case: Dispute, username: str, today: str) 
     last = route.rstrip("/").split("/")[-1]
     if "/moves/" in route:
         return facts_of(county, last, case, username)
+    if "/acts/" in route:
+        return act_of(last, case, today)
     if "<case_no>" not in route:
         parties = [{"side": "A", "name": "马文林", "phone": "13812346021"}, {"side": "B", "name": "王世昌"}]
         return {
@@ -131,12 +158,16 @@ def _form(county: County, route: str, case: Dispute, username: str, today: str) 
     if route.startswith("disputes/<case_no>/moves/"):
         facts = facts_of(county, route.rstrip("/").split("/")[-1], case, username)
         return form_of(facts) | {"version": case.version}
+    if route.startswith("disputes/<case_no>/acts/"):
+        facts = act_of(route.rstrip("/").split("/")[-1], case, today)
+        return {name: str(value).lower() if isinstance(value, bool) else value for name, value in facts.items()}
     return {
         "disputes/<case_no>/notes/": {"text": "到两家看过"},
         "disputes/<case_no>/reveal/<party>/<field>/": REASON,
         "disputes/<case_no>/consent/<party>/": {"consent": "agreed", "way": "当面"},
         "disputes/<case_no>/grade/": {"level": "yellow", **REASON},
         "disputes/<case_no>/ask-void/": REASON,
+        "disputes/<case_no>/slips/": {"text": "调解员没有听完我说的", "received_on": today},
         "followups/<case_no>/waive/<party>/": REASON,
         "visits/new/": {"village": county.w.village.code, "visited_on": today},
         "visits/<uid>/": {"words": "渠口又吵"},

@@ -171,6 +171,7 @@ class County:
         if guardian:
             birth = timezone.localdate(self.now) - dt.timedelta(days=4000)
             a |= {"birth_on": birth, "guardian_name": guardian, "guardian_phone": SEALED["guardian's phone"]}
+            a |= {"guardian_consent_on": birth}
         b = {"side": "B", "name": second, "phone": SEALED["other party's phone"], "address": SEALED["address"]}
         return [a, b]
 

@@ -25,9 +25,10 @@ from schemathesis.checks import load_all_checks
 from schemathesis.pytest.lazy import get_all_tests
 
 from config.wsgi import application
+from disputes.safe.acts import FACTS
 from followups.models import Notice
 from tests import factories as f
-from tests.api.situations import SITUATIONS, days_ahead, handle, new, settled
+from tests.api.situations import ACT_SITUATIONS, SITUATIONS, days_ahead, handle, new, settled
 from tests.api.test_rooms import visit_body
 
 ROLES = ("assistant", "officer", "supervisor")
@@ -41,7 +42,7 @@ def county(db: None, monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     monkeypatch.setattr(UserRateThrottle, "THROTTLE_RATES", {"user": None})
     w = f.world()
     w.tokens = {role: Token.objects.create(user=getattr(w, role)).key for role in ROLES}
-    w.ready = {name: build(w) for name, build in SITUATIONS.items()}
+    w.ready = {name: build(w) for name, build in (SITUATIONS | ACT_SITUATIONS).items()}
     w.open_case, w.settled_case = new(w), settled(w)
     w.parties = w.open_case.principal_parties()
     w.attachment = attach(w)
@@ -129,7 +130,7 @@ def send(case: schemathesis.Case, county: SimpleNamespace, answered: set[int]) -
 
 def lead(case: schemathesis.Case, w: SimpleNamespace) -> None:
     path = case.operation.path
-    ready = w.ready.get(path.split("/moves/")[1].rstrip("/")) if "/moves/" in path else None
+    ready = w.ready.get(path.rstrip("/").split("/")[-1]) if "/moves/" in path or "/acts/" in path else None
     dispute = ready.case if ready else w.settled_case if "/followups/" in path else w.open_case
     if "/void-requests/" in path:
         dispute = w.open_case
@@ -165,7 +166,10 @@ def lead_body(body: dict[str, Any], path: str, dispute: Any, ready: dict[str, An
     today = str(timezone.localdate())
     body.update({name: value for name, value in CODES.items() if name in body})
     dated = {"found_on": today, "occurred_on": today, "happened_on": today, "expires_on": days_ahead(9)}
+    dated |= dict.fromkeys(("on", *(name for name, fact in FACTS.items() if fact.kind == "day")), today)
     body.update({name: value for name, value in dated.items() if body.get(name)})
+    if "/consent/" in path:
+        body.pop("asked_by", None)
     if "version" in body:
         body["version"] = dispute.version
     for name, value in ready.items():
@@ -191,4 +195,4 @@ def lead_body(body: dict[str, Any], path: str, dispute: Any, ready: dict[str, An
         body["danger"].pop("expires_on", None)
 
 
-FITS = {"id_number": "620699197401010018", "birth_on": "1974-01-01"}
+FITS = {"id_number": "620699197401010018", "birth_on": "1974-01-01", "guardian_consent_on": "2026-01-01"}
