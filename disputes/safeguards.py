@@ -206,9 +206,9 @@ def child_without_consent(case: Dispute, by: User | None, facts: Facts, at: dt.d
 
 def agents(case: Dispute, by: User | None, facts: Facts, at: dt.datetime) -> str | None:
     """On the police track the victim's agent is appointed in writing, with scope; the suspect has none (APR 181)."""
-    from disputes.safe.models import now
+    from disputes.safe.models import standing
 
-    track = now(case).track
+    track = standing(case).track
     for party in case.principal_parties():
         if not party.agent_name:
             continue
@@ -286,9 +286,9 @@ def excluded() -> str:
 
 def police_applies(case: Dispute) -> str | None:
     """Why 治安调解 does not apply as far as the wizard was answered; None when it does (APR 178-179, 185)."""
-    from disputes.safe.models import now
+    from disputes.safe.models import standing
 
-    track = now(case).track
+    track = standing(case).track
     if track is None:
         return _("治安调解先做适用核对（三步），在案件页“保障与履行”里办理")
     if track.deed == track.Deed.CIVIL:
@@ -310,13 +310,13 @@ def police_track(case: Dispute, by: User | None, facts: Facts, at: dt.datetime) 
     sentence = police_applies(case) or agents(case, by, facts, at)
     if sentence:
         return sentence
-    from disputes.safe.models import now
+    from disputes.safe.models import standing
 
-    track = now(case).track
+    track = standing(case).track
     assert track is not None
     if facts.get("on_the_spot"):
         return _on_the_spot(track, facts)
-    if not now(case).sessions:
+    if not standing(case).sessions:
         return _("还没有登记治安调解的时间、地点和民警人数。先记一次治安调解；当场调解并当场履行的勾选“当场化解”")
     if facts["result"] != "written":
         return _("治安调解要有协议书，结果选“书面协议”；只有当场调解、当场履行并录音录像的可以不写")
@@ -342,10 +342,10 @@ def obligations_unanswered(case: Dispute, by: User | None, facts: Facts, at: dt.
     """Performance is followed to the end: what is due is answered, or the reason why not is written (PMA 31)."""
     if facts is None or facts.get("reason"):
         return None
-    from disputes.safe.models import now
+    from disputes.safe.models import standing
 
     today, silent = timezone.localdate(at), ("", "4")
-    rows = [row for row in now(case).obligations if row.performance in silent and row.due_on <= today]
+    rows = [row for row in standing(case).obligations if row.performance in silent and row.due_on <= today]
     if rows:
         return _("有 %(n)s 项履行到期了还没有记结果（最早 %(day)s）。先记履行情况，或者写明结案理由") % {
             "n": len(rows),

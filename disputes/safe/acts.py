@@ -51,8 +51,8 @@ from disputes.safe.models import (
     end_tasks,
     forget,
     keep_tasks,
-    now,
     police_desk,
+    standing,
 )
 from villages.models import DESK_ROLES, Coverage, Role, User
 
@@ -112,13 +112,13 @@ def parties(case: Dispute) -> Choices:
 
 def obligations(case: Dispute) -> Choices:
     """The lines of the present agreement on which something may still be said."""
-    rows = now(case).obligations
+    rows = standing(case).obligations
     return tuple((str(row.pk), f"{side_of(row.debtor)}：{row.what}（{row.due_on}）") for row in rows)
 
 
 def visits_to_make(case: Dispute) -> Choices:
     """Open visits after a 告诫书: whom, by which office, until when."""
-    rows = now(case).open_tasks(Task.Kind.LETTER)
+    rows = standing(case).open_tasks(Task.Kind.LETTER)
     words = _g("%(side)s，%(office)s查访，%(day)s前")
     return tuple(
         (str(row.pk), words % {"side": side_of(row.party), "office": row.office.name, "day": row.due_on})
@@ -237,7 +237,7 @@ def why_not(case: Dispute, name: str, *, by: User, at: dt.datetime, facts: Facts
 
 def _whose_turn(case: Dispute, row: Act, by: User) -> str | None:
     if row.who == TASK:
-        offices = {case.desk_id, *(task.office_id for task in now(case).tasks)}
+        offices = {case.desk_id, *(task.office_id for task in standing(case).tasks)}
         if offices.isdisjoint(by.scope.desks):
             return _g("由%(desk)s和承担查访、核实的单位办理") % {"desk": case.desk.name}
         return None
@@ -347,7 +347,7 @@ def screen(case: Dispute, by: User, at: dt.datetime, facts: Facts) -> Kept:
 # --- the public-security track ---------------------------------------------------------------------------------------
 def police(case: Dispute, by: User, at: dt.datetime, facts: Facts) -> Kept:
     """The wizard's three steps; a later answer takes the place of an earlier one."""
-    row = now(case).track or PoliceTrack(dispute=case, round=case.round)
+    row = standing(case).track or PoliceTrack(dispute=case, round=case.round)
     row.deed, row.lesser, row.ground = facts["deed"], facts["lesser"], facts["ground"]
     row.suspect, row.plain = facts.get("suspect", ""), bool(facts.get("plain"))
     row.established = facts.get("established", "")
@@ -372,7 +372,7 @@ def may_be_mediated(case: Dispute, by: User, facts: Facts | None, at: dt.datetim
 
 def facts_established(case: Dispute, by: User, facts: Facts | None, at: dt.datetime) -> str | None:
     """APR 180: facts first, then mediation."""
-    track = now(case).track
+    track = standing(case).track
     if track and not track.established:
         return _g("治安调解要先查明事实。先在“治安调解适用核对”里写查明的事实")
     return None
@@ -391,7 +391,7 @@ def enough_officers(case: Dispute, by: User, facts: Facts | None, at: dt.datetim
 
 def held_days(case: Dispute) -> list[dt.date]:
     """The days of this round's sessions under police chair."""
-    return [row.held_on for row in now(case).sessions]
+    return [row.held_on for row in standing(case).sessions]
 
 
 def session_in_time(case: Dispute, by: User, facts: Facts | None, at: dt.datetime) -> str | None:
@@ -427,11 +427,11 @@ def police_session(case: Dispute, by: User, at: dt.datetime, facts: Facts) -> Ke
 
 
 def has_track(case: Dispute) -> bool:
-    return now(case).track is not None
+    return standing(case).track is not None
 
 
 def police_terms(case: Dispute, by: User, at: dt.datetime, facts: Facts) -> Kept:
-    track = now(case).track
+    track = standing(case).track
     assert track is not None
     for name in PoliceTrack.TERMS:
         setattr(track, name, facts.get(name, ""))
@@ -440,12 +440,12 @@ def police_terms(case: Dispute, by: User, at: dt.datetime, facts: Facts) -> Kept
 
 
 def failed_when(case: Dispute, by: User, facts: Facts | None, at: dt.datetime) -> str | None:
-    track = now(case).track
+    track = standing(case).track
     if track and track.failure:
         return _g("已经登记过（%(day)s），不用再办") % {"day": track.failed_on}
     if facts is None:
         return None
-    agreement = now(case).agreement
+    agreement = standing(case).agreement
     reached = agreement is not None and agreement.track == Agreement.Track.POLICE
     if facts["failure"] == PoliceTrack.Failure.NOT_PERFORMED and not reached:
         return _g("还没有达成治安调解协议，选“未达成协议”")
@@ -456,7 +456,7 @@ def failed_when(case: Dispute, by: User, facts: Facts | None, at: dt.datetime) -
 
 def police_failed(case: Dispute, by: User, at: dt.datetime, facts: Facts) -> Kept:
     """It goes back to the police: a task, with the day from which their clock runs (APR 185)."""
-    track = now(case).track
+    track = standing(case).track
     assert track is not None
     for name in ("failure", "failed_on", "civil_told_on"):
         setattr(track, name, facts[name])
@@ -467,7 +467,7 @@ def police_failed(case: Dispute, by: User, at: dt.datetime, facts: Facts) -> Kep
 
 
 def to_deal_with(case: Dispute) -> bool:
-    return bool(now(case).open_tasks(Task.Kind.POLICE))
+    return bool(standing(case).open_tasks(Task.Kind.POLICE))
 
 
 def police_dealt(case: Dispute, by: User, at: dt.datetime, facts: Facts) -> Kept:
@@ -476,15 +476,15 @@ def police_dealt(case: Dispute, by: User, at: dt.datetime, facts: Facts) -> Kept
 
 
 def not_by_police(case: Dispute) -> bool:
-    agreement = now(case).agreement
+    agreement = standing(case).agreement
     return agreement is not None and agreement.track != Agreement.Track.POLICE
 
 
 def all_kept(case: Dispute, by: User, facts: Facts | None, at: dt.datetime) -> str | None:
     """No penalty only for what was performed; a plain “已调解” does not end a public-order case (PSA 9 ¶4)."""
-    if now(case).no_penalty:
+    if standing(case).no_penalty:
         return _g("双方的申请已经登记过，不用再办")
-    open_ = sum(row.performance not in KEPT_CODES for row in now(case).obligations)
+    open_ = sum(row.performance not in KEPT_CODES for row in standing(case).obligations)
     if open_:
         return _g("协议还有 %(n)s 项没有履行完毕，不能申请不予处罚。先记履行情况") % {"n": open_}
     if facts is not None and not (facts["both"] and facts["undecided"]):
@@ -500,11 +500,11 @@ def no_penalty(case: Dispute, by: User, at: dt.datetime, facts: Facts) -> Kept:
 
 
 def applied_for(case: Dispute) -> bool:
-    return now(case).no_penalty is not None
+    return standing(case).no_penalty is not None
 
 
 def another_decides(case: Dispute, by: User, facts: Facts | None, at: dt.datetime) -> str | None:
-    row = now(case).no_penalty
+    row = standing(case).no_penalty
     assert row is not None
     if row.decided_on:
         return _g("已经审批，不用再办")
@@ -514,7 +514,7 @@ def another_decides(case: Dispute, by: User, facts: Facts | None, at: dt.datetim
 
 
 def no_penalty_done(case: Dispute, by: User, at: dt.datetime, facts: Facts) -> Kept:
-    row = now(case).no_penalty
+    row = standing(case).no_penalty
     assert row is not None
     row.approved, row.decided_on, row.decided_by = facts["approved"], facts["decided_on"], by
     row.save(update_fields=["approved", "decided_on", "decided_by"])
@@ -549,7 +549,7 @@ def letter(case: Dispute, by: User, at: dt.datetime, facts: Facts) -> Kept:
 
 
 def has_visits(case: Dispute) -> bool:
-    return bool(now(case).open_tasks(Task.Kind.LETTER))
+    return bool(standing(case).open_tasks(Task.Kind.LETTER))
 
 
 def own_visit(case: Dispute, by: User, facts: Facts | None, at: dt.datetime) -> str | None:
@@ -571,12 +571,12 @@ def letter_visit(case: Dispute, by: User, at: dt.datetime, facts: Facts) -> Kept
 
 # --- agreements that are kept ----------------------------------------------------------------------------------------
 def is_written(case: Dispute) -> bool:
-    agreement = now(case).agreement
+    agreement = standing(case).agreement
     return agreement is not None and agreement.result == Agreement.Result.WRITTEN
 
 
 def signed_in_order(case: Dispute, by: User, facts: Facts | None, at: dt.datetime) -> str | None:
-    agreement = now(case).agreement
+    agreement = standing(case).agreement
     if facts is not None and agreement and facts["signed_on"] < agreement.agreed_on:
         return _g("签名盖章要不早于达成日期（%(day)s）") % {"day": agreement.agreed_on}
     return None
@@ -584,7 +584,7 @@ def signed_in_order(case: Dispute, by: User, facts: Facts | None, at: dt.datetim
 
 def signed(case: Dispute, by: User, at: dt.datetime, facts: Facts) -> Kept:
     """The day from which a written agreement has effect; the court's deadline moves along."""
-    agreement = now(case).agreement
+    agreement = standing(case).agreement
     assert agreement is not None
     agreement.signed_on = facts["signed_on"]
     agreement.save(update_fields=["signed_on"])
@@ -596,15 +596,15 @@ def signed(case: Dispute, by: User, at: dt.datetime, facts: Facts) -> Kept:
 
 
 def may_be_confirmed(case: Dispute) -> bool:
-    agreement = now(case).agreement
+    agreement = standing(case).agreement
     return agreement is not None and agreement.may_be_confirmed
 
 
 def confirmed_in_time(case: Dispute, by: User, facts: Facts | None, at: dt.datetime) -> str | None:
     """Both jointly, within thirty days of the agreement's effect (PMA 33)."""
-    agreement = now(case).agreement
+    agreement = standing(case).agreement
     assert agreement is not None
-    earlier = now(case).confirmation
+    earlier = standing(case).confirmation
     if earlier and earlier.asked:
         return _g("已经在 %(day)s 申请司法确认，不用再办") % {"day": earlier.requested_on}
     if facts is None or not facts["asked"]:
@@ -626,9 +626,9 @@ def confirmed_in_time(case: Dispute, by: User, facts: Facts | None, at: dt.datet
 
 
 def confirm(case: Dispute, by: User, at: dt.datetime, facts: Facts) -> Kept:
-    agreement = now(case).agreement
+    agreement = standing(case).agreement
     assert agreement is not None
-    row = now(case).confirmation or Confirmation(agreement=agreement)
+    row = standing(case).confirmation or Confirmation(agreement=agreement)
     row.asked, row.by, row.at = facts["asked"], by, at
     row.requested_on, row.court = (facts["requested_on"], facts.get("court", "")) if row.asked else (None, "")
     row.save()
@@ -637,12 +637,12 @@ def confirm(case: Dispute, by: User, at: dt.datetime, facts: Facts) -> Kept:
 
 
 def is_asked(case: Dispute) -> bool:
-    row = now(case).confirmation
+    row = standing(case).confirmation
     return row is not None and row.asked
 
 
 def ruled_once(case: Dispute, by: User, facts: Facts | None, at: dt.datetime) -> str | None:
-    row = now(case).confirmation
+    row = standing(case).confirmation
     assert row is not None
     if row.ruling:
         return _g("裁定已经登记（%(day)s），不用再办") % {"day": row.ruled_on}
@@ -652,7 +652,7 @@ def ruled_once(case: Dispute, by: User, facts: Facts | None, at: dt.datetime) ->
 
 
 def confirm_ruled(case: Dispute, by: User, at: dt.datetime, facts: Facts) -> Kept:
-    row = now(case).confirmation
+    row = standing(case).confirmation
     assert row is not None
     row.ruling, row.ruled_on = facts["ruling"], facts["ruled_on"]
     row.save(update_fields=["ruling", "ruled_on"])
@@ -660,7 +660,7 @@ def confirm_ruled(case: Dispute, by: User, at: dt.datetime, facts: Facts) -> Kep
 
 
 def has_obligations(case: Dispute) -> bool:
-    return bool(now(case).obligations)
+    return bool(standing(case).obligations)
 
 
 def performance_fits(case: Dispute, by: User, facts: Facts | None, at: dt.datetime) -> str | None:

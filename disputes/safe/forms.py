@@ -17,7 +17,7 @@ from disputes.forms import YES_NO, Form, MoveForm, day_field, text_field
 from disputes.models import Dispute
 from disputes.safe import acts
 from disputes.safe.acts import ACTS
-from disputes.safe.models import PoliceTrack, now
+from disputes.safe.models import PoliceTrack, standing
 from villages.models import User
 
 #: What the wizard and the terms show again when they are opened anew.
@@ -42,7 +42,7 @@ class ActForm(MoveForm):
         return acts.clean_all(self.move, self.raw(), case=self.case, by=self.user, today=self.today)
 
     def _defaults(self) -> dict[str, Any]:
-        track = now(self.case).track if self.move in ("police", "police_terms") else None
+        track = standing(self.case).track if self.move in ("police", "police_terms") else None
         return {"submission": uuid.uuid4(), **({name: getattr(track, name) for name in KEPT} if track else {})}
 
     def _widget(self, name: str, fact: facts.Fact) -> forms.Widget:

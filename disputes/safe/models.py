@@ -431,8 +431,8 @@ class Slip(models.Model):
 SHOWN_BEFORE = {Task.Kind.PERFORM: 3, Task.Kind.CONFIRM: 7}
 
 
-class Now:
-    """What stands on the present round of one case, each read once; kept on the instance by `now`."""
+class Standing:
+    """What stands on the present round of one case, each read once; kept on the instance by `standing`."""
 
     def __init__(self, case: Dispute):
         self.case = case
@@ -476,16 +476,16 @@ class Now:
         return [row for row in self.tasks if row.kind == kind and row.state == Task.State.OPEN]
 
 
-def now(case: Dispute) -> Now:
-    """The one `Now` of this instance; an instance that acts is thrown away or refreshed."""
-    if "_now" not in case.__dict__:
-        case.__dict__["_now"] = Now(case)
-    return case.__dict__["_now"]
+def standing(case: Dispute) -> Standing:
+    """The one `Standing` of this instance; an instance that acts is thrown away or refreshed."""
+    if "_standing" not in case.__dict__:
+        case.__dict__["_standing"] = Standing(case)
+    return case.__dict__["_standing"]
 
 
 def forget(case: Dispute) -> None:
     """Read anew what was written meanwhile."""
-    for name in ("_now", "_answered"):
+    for name in ("_standing", "_answered"):
         case.__dict__.pop(name, None)
 
 

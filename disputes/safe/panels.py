@@ -15,7 +15,7 @@ from disputes.models import Dispute, Obligation
 from disputes.moves import OPEN
 from disputes.safe import acts
 from disputes.safe.acts import ACTS, KEPT_CODES, side_of
-from disputes.safe.models import Now, PoliceTrack, Task, now
+from disputes.safe.models import PoliceTrack, Standing, Task, standing
 from villages.models import DESK_ROLES, User
 
 PERFORMANCE_TAG = {"1": "g", "2": "g", "3": "a", "4": "n", "5": "r", "6": "r", "": "n"}
@@ -24,7 +24,7 @@ PERFORMANCE_TAG = {"1": "g", "2": "g", "3": "a", "4": "n", "5": "r", "6": "r", "
 def safeguards_section(case: Dispute, user: User) -> tuple[str, Mapping[str, Any]] | None:
     """Sides, never names: so the section is the same for whoever may read the case; the family's own part is not."""
     at = timezone.now()
-    today, here = timezone.localdate(at), now(case)
+    today, here = timezone.localdate(at), standing(case)
     offices = {case.desk_id, *(task.office_id for task in here.tasks)}
     inside = not user.scope.desks.keys().isdisjoint(offices)
     may = acts.acts_for(case, user, at) if not user.scope.roles.isdisjoint(DESK_ROLES) else {}
@@ -58,7 +58,7 @@ def _checks(case: Dispute) -> list[tuple[Any, str]]:
     return rows
 
 
-def _police(case: Dispute, here: Now, at: dt.datetime) -> dict[str, Any] | None:
+def _police(case: Dispute, here: Standing, at: dt.datetime) -> dict[str, Any] | None:
     track = here.track
     if track is None:
         return None
@@ -78,7 +78,7 @@ def _police(case: Dispute, here: Now, at: dt.datetime) -> dict[str, Any] | None:
     }
 
 
-def _letters(here: Now, today: dt.date) -> list[dict[str, Any]]:
+def _letters(here: Standing, today: dt.date) -> list[dict[str, Any]]:
     rows = []
     for letter in here.letters:
         tasks = [task for task in here.tasks if task.letter_id == letter.pk]
@@ -102,7 +102,7 @@ def _letters(here: Now, today: dt.date) -> list[dict[str, Any]]:
     return rows
 
 
-def _obligations(case: Dispute, user: User, here: Now, today: dt.date) -> list[dict[str, Any]]:
+def _obligations(case: Dispute, user: User, here: Standing, today: dt.date) -> list[dict[str, Any]]:
     hidden = case.names_hidden_from(user)
     names = [p.name for p in case.parties.all()] if hidden else []
     return [
@@ -123,7 +123,7 @@ def _obligations(case: Dispute, user: User, here: Now, today: dt.date) -> list[d
     ]
 
 
-def _court(here: Now, today: dt.date) -> dict[str, Any] | None:
+def _court(here: Standing, today: dt.date) -> dict[str, Any] | None:
     """The countdown to the last day for a joint request to the court (PMA 33); None where there is none."""
     agreement = here.agreement
     if agreement is None or not agreement.may_be_confirmed:

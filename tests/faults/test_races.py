@@ -8,7 +8,7 @@ import pytest
 from django.db import connections
 
 from disputes.field.models import Capture, Source, Visit
-from disputes.models import Dispute, Event, MoveRefused
+from disputes.models import Check, Dispute, Event, MoveRefused
 from tests import factories as f
 from tests.factories import NOW
 from tests.faults import processes
@@ -123,3 +123,22 @@ def test_a_form_sent_twice_at_once_is_one_case_one_visit_and_one_capture(w):
     assert first == second  # both are told of the same rows, and neither of an error
     assert Dispute.objects.count() == Visit.objects.count() == Capture.objects.count() == len(rounds)
     assert sorted(Dispute.objects.values_list("case_no", flat=True))[-1].endswith(f"-{len(rounds):04}")  # no gap
+
+
+def answer(number: int, keys: list[uuid.UUID], pk: int, barrier, w) -> list[int]:
+    """The same answer to the acceptance list, sent by both at the same moment."""
+    case, made = Dispute.objects.get(pk=pk), []
+    by = w.assistant
+    by.forget_scope()
+    for key in keys:
+        barrier.wait(60)
+        facts = {"reserved": False, "elsewhere": False, "submission": key}
+        made.append(case.act("acceptance", by=by, at=NOW, **facts).pk)
+    return made
+
+
+def test_an_act_sent_twice_at_once_is_done_once(w):
+    keys = [uuid.uuid4() for _ in range(20)]
+    first, second = processes.together(2, answer, keys, f.register(w).pk, processes.CONTEXT.Barrier(2), w)
+    assert first == second
+    assert Check.objects.count() == Event.objects.filter(kind="acceptance").count() == len(keys)

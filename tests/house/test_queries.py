@@ -13,6 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from disputes.field.models import Visit
+from disputes.safe.models import Task
 from followups.models import Notice
 from followups.reactions import react
 from tests import factories
@@ -21,8 +22,8 @@ from villages.models import Role, SpecialDay
 
 #: list → (who looks, how many queries)
 LISTS: dict[str, tuple[str, int]] = {
-    "": ("officer", 25),
-    "todo/": ("officer", 10),
+    "": ("officer", 26),
+    "todo/": ("officer", 11),
     "me/": ("officer", 9),
     "villages/": ("officer", 13),
     "villages/gaps/": ("officer", 13),
@@ -78,6 +79,7 @@ def more(w: SimpleNamespace, n: int) -> None:
     done.perform("take_up", by=w.assistant, at=at, handler=w.assistant)
     facts = factories.settlement(w, done, at, organisation=w.committee, chair=w.village_mediator)
     react(done.perform("settle", by=w.assistant, at=at, **facts).pk)
+    Task.objects.create(dispute=done, round=1, kind="police", office=w.room, since=at.date(), due_on=at.date())
     walk = Visit.objects.begin(by=w.assistant, at=at, village=w.village, visited_on=timezone.localdate(at))
     for state in ("none", "new"):
         heard = walk.capture(by=w.assistant, at=at, facts={"side_a": f"马{n}", "words": "渠口", "may_escalate": True})
