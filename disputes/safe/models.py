@@ -428,7 +428,7 @@ class Slip(models.Model):
 
 # --- what hangs on an agreement --------------------------------------------------------------------------------------
 #: How long before the day a task is shown (days).
-SHOWN_BEFORE = {Task.Kind.PERFORM: 3, Task.Kind.CONFIRM: 7}
+SHOWN_BEFORE: dict[str, int] = {Task.Kind.PERFORM: 3, Task.Kind.CONFIRM: 7}
 
 
 class Standing:
@@ -496,7 +496,7 @@ def police_desk(case: Dispute) -> Office:
 
 def add_task(case: Dispute, kind: str, due_on: dt.date, office: Office | None = None, **more: object) -> Task:
     """A new open task of the present round, for the case's desk unless another office must do it."""
-    since = due_on - dt.timedelta(days=SHOWN_BEFORE.get(kind, 366))  # type: ignore[call-overload]
+    since = due_on - dt.timedelta(days=SHOWN_BEFORE.get(kind, 366))
     return Task.objects.create(
         dispute=case, round=case.round, kind=kind, office=office or case.desk, since=since, due_on=due_on, **more
     )
