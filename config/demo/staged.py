@@ -326,7 +326,7 @@ def family_with_a_yes(history: History, rng: random.Random, village: Area) -> St
     history.act(case, "screen", by=by, at=at, disposition="warning_letter")
     yield (at := soon(rng, at))
     history.settle(case, rng, kind, by=by, at=at, result="written", safety=None)
-    yield (at := history.moment(rng, history.last_workday(history.today), 14, 17))
+    yield (at := max(history.moment(rng, history.last_workday(history.today), 14, 17), soon(rng, at)))
     committee = history.county.desk(village, 1)
     visit_to = case.tasks.filter(kind="letter", office=committee, party_id=victim).get()
     crew, note = history.county.crews[committee.pk], "双方分开住，情绪平稳，告知有事马上打电话"
@@ -376,7 +376,7 @@ def by_the_police(history: History, rng: random.Random, village: Area) -> Story:
         consents={party.pk: "agreed" for party in parties}, text="乙方赔偿甲方八百元，当面赔礼。", track="police",
         obligations=[owed],
     )  # fmt: skip
-    yield (at := history.moment(rng, history.last_workday(history.today), 9, 17))
+    yield (at := max(history.moment(rng, history.last_workday(history.today), 9, 17), soon(rng, at)))
     row = case.agreements.get().obligations.get()
     history.act(case, "performance", by=by, at=at, obligation=str(row.pk), performance="5")
     told = {"failed_on": at.date(), "civil_told_on": at.date()}
@@ -402,7 +402,7 @@ def not_performed(history: History, rng: random.Random, village: Area) -> Story:
         {"debtor": debtor, "what": "还剩余借款", "amount": Decimal(8000), "due_on": day + 60 * DAY},
     ]
     history.settle(case, rng, KIND["0804"], by=by, at=at, result="written", obligations=owed)
-    yield (at := history.moment(rng, history.last_workday(history.today), 9, 17))
+    yield (at := max(history.moment(rng, history.last_workday(history.today), 9, 17), soon(rng, at)))
     row = case.agreements.get().obligations.order_by("due_on").first()
     facts = {"obligation": str(row.pk), "performance": "3", "paid": Decimal(5000)}
     history.act(case, "performance", by=by, at=at, **facts, note="先还五千，说卖了羊再还")

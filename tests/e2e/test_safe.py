@@ -1,0 +1,96 @@
+"""The police wizard, the family screen and an agreement followed until it is kept, in a real browser."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.e2e.conftest import Eyes
+from tests.e2e.test_story import fill, tick
+
+pytestmark = pytest.mark.browser
+
+
+def first(eyes: Eyes, query: str) -> str:
+    """The number of the first case of the desk's own list under these conditions."""
+    eyes.go(f"/disputes/?desk=mine&{query}")
+    found = re.search(r"620623-\d{3}-\d{4}-\d{4}", eyes.text())
+    assert found, query
+    return found[0]
+
+
+def act(eyes: Eyes, case_no: str, name: str) -> None:
+    eyes.go(f"/disputes/{case_no}/acts/{name}/")
+
+
+def test_the_wizard_and_a_session(sign_in):
+    officer = sign_in("officer1")
+    case_no = first(officer, "status=mediating&handler=me")
+    act(officer, case_no, "police")
+    officer.look("wizard")
+    officer.submit("保存")  # nothing answered: told what is missing, nothing lost
+    expect(officer.page.locator("[data-error-summary]")).to_be_focused()
+    for name, value in (("deed", "beating"), ("lesser", "true"), ("ground", "close"), ("exclusions_clear", "true")):
+        tick(officer, name, value)
+    tick(officer, "suspect", "B")
+    fill(officer, established="双方争水时推搡，无人受伤")
+    officer.submit("保存")
+    assert "核对符合条件" in officer.text()
+    act(officer, case_no, "police_session")
+    tick(officer, "place_kind", "standard")
+    tick(officer, "officers", "1")
+    fill(officer, held_on="今天", place="派出所调解室")
+    officer.submit("保存")
+    assert "同步录音录像" in officer.text()  # one officer alone, and no recording
+    officer.look("alone")
+    assert officer.page.input_value("main [name=place]") == "派出所调解室"
+    fill(officer, recording="LX-0042")
+    officer.submit("保存")
+    officer.look("session")
+    assert "LX-0042" in officer.text() and "再次调解要在" in officer.text()
+
+
+def test_the_family_screen(sign_in):
+    assistant = sign_in("assistant1")
+    case_no = first(assistant, "status=mediating&type_l1=01&handler=me")
+    act(assistant, case_no, "screen")
+    assert not assistant.page.locator("main input[type=radio]:checked").count()
+    for question in ("beating", "restraint", "insult", "threat"):
+        tick(assistant, f"safety_{question}", "false")
+    tick(assistant, "safety_fear", "true")
+    assistant.look("screen")
+    assistant.submit("保存")
+    assistant.go(f"/disputes/{case_no}/moves/settle/")
+    assert not assistant.page.locator("[name=safety_fear]").count()  # asked once, on its own page
+    act(assistant, case_no, "screen")
+    expect(assistant.page.locator("main li", has_text="害不害怕")).to_be_visible()
+    assistant.look("answered")
+    officer = sign_in("officer1")
+    officer.go(f"/disputes/{case_no}/")
+    assert "害不害怕" not in officer.page.content()
+
+
+def test_performance_until_it_is_kept(sign_in):
+    assistant = sign_in("assistant1")
+    assistant.go("/todo/?kind=task")
+    assistant.look("tasks")
+    link = assistant.page.locator("a", has_text="记履行情况").first
+    with assistant.page.expect_navigation():
+        link.click()
+    assistant.look("performance")
+    assistant.page.locator("main input[name=obligation]").first.check(force=True)
+    tick(assistant, "performance", "2")
+    assistant.submit("保存")
+    assert "履行了的填履行日期" in assistant.text()
+    fill(assistant, performed_on="今天")
+    assistant.submit("保存")
+    assistant.page.wait_for_url("**/disputes/*/#safeguards")
+    assistant.look("kept")
+    assert "已履行完毕" in assistant.text()
+    case_no = re.search(r"620623-\d{3}-\d{4}-\d{4}", assistant.page.url)[0]
+    assistant.go(f"/disputes/{case_no}/ways/")
+    assistant.look("ways")
+    assistant.go(f"/disputes/{case_no}/slips/")
+    assistant.look("slips")
