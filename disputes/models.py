@@ -535,7 +535,13 @@ class Dispute(models.Model):
         for field in [*self.STATE, "version"]:
             setattr(self, field, getattr(case, field))
         self._prefetched_objects_cache: dict[str, Any] = {}
+        self.forget()
         return event
+
+    def forget(self) -> None:
+        """Read anew what `safeguards.latest` and `safe.models.standing` keep on this instance."""
+        for name in ("_standing", "_answered"):
+            self.__dict__.pop(name, None)
 
     def _told_who_was_first(self, version: int) -> tuple[str, Event | None]:
         event = self.events.filter(version__gt=version).order_by("-pk").first()

@@ -49,7 +49,6 @@ from disputes.safe.models import (
     WarningLetter,
     add_task,
     end_tasks,
-    forget,
     keep_tasks,
     police_desk,
     standing,
@@ -292,7 +291,7 @@ def perform(
         if submission:
             kept["submission"] = str(submission)
         event = held.append_event(name, by=by, at=at, text=text, facts=kept, request=request)
-    forget(case)
+    case.forget()
     case._prefetched_objects_cache = {}
     return event
 
@@ -354,7 +353,7 @@ def police(case: Dispute, by: User, at: dt.datetime, facts: Facts) -> Kept:
     row.by, row.at = by, at
     row.save()
     effects.keep_exclusions(case, by, at, clear=facts["exclusions_clear"])
-    forget(case)
+    case.forget()
     return {"fits": s.police_applies(case) is None}, ""
 
 

@@ -477,16 +477,10 @@ class Standing:
 
 
 def standing(case: Dispute) -> Standing:
-    """The one `Standing` of this instance; an instance that acts is thrown away or refreshed."""
+    """The one `Standing` of this instance; `Dispute.forget` reads anew."""
     if "_standing" not in case.__dict__:
         case.__dict__["_standing"] = Standing(case)
     return case.__dict__["_standing"]
-
-
-def forget(case: Dispute) -> None:
-    """Read anew what was written meanwhile."""
-    for name in ("_standing", "_answered"):
-        case.__dict__.pop(name, None)
 
 
 def police_desk(case: Dispute) -> Office:

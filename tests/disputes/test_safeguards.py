@@ -14,7 +14,7 @@ from audit.models import AccessLog
 from disputes.effects import screened
 from disputes.models import Check, Dispute, Event, FactsMissing, MoveRefused, NotYours, Obligation
 from disputes.safe import acts
-from disputes.safe.models import Consent, NoPenalty, PoliceSession, Slip, Task, forget
+from disputes.safe.models import Consent, NoPenalty, PoliceSession, Slip, Task
 from disputes.safe.ways import ways_for
 from disputes.safeguards import SAFETY_QUESTIONS, no_mediation
 from tests import factories as f
@@ -669,7 +669,7 @@ def test_acts_are_asked_of_the_case_that_stands(w):
         f.settled(w).act("signed", by=w.assistant, at=NOW, signed_on=TODAY - DAY)
     with pytest.raises(MoveRefused, match="不用办"):
         f.mediating(w).act("screen", by=w.assistant, at=NOW, safety=safe.NO)
-    forget(case)
+    case.forget()
     assert acts.acts_for(case, w.assistant, NOW) == {"acceptance": None}
     assert acts.acts_for(case, w.supervisor, NOW) == {}
 
