@@ -17,7 +17,7 @@ from disputes.codes import names as code_names
 from disputes.field.models import SORTERS, Capture
 from disputes.models import Dispute
 from disputes.moves import Status
-from disputes.safe.models import Task
+from disputes.safe.models import Slip, Task
 from followups.models import ReturnVisit
 from villages.models import Draft, Role, User
 from villages.workdays import WorkCalendar, load_calendar
@@ -188,7 +188,7 @@ def _tasks(user: User, today: dt.date, names: Names) -> list[Todo]:
 
 def captures_on_home(user: User, today: dt.date) -> dict[str, Any]:
     """可能激化 that nobody took note of, for officers; what waits to be sorted, for sorters; what waits longer than one
-    working day, for supervisors."""
+    working day, and slips that wait for an answer, for supervisors."""
     scope = user.scope
     visible = Capture.objects.visible_to(user).select_related("village__parent", "desk").order_by("at")
     found: dict[str, Any] = {}
@@ -201,6 +201,9 @@ def captures_on_home(user: User, today: dt.date) -> dict[str, Any]:
         waiting = visible.filter(state=Capture.State.NEW)[:200]
         late = [row for row in waiting if calendar.between(timezone.localdate(row.at), today) > 1]
         found["unsorted"] = late[:20]
+    if scope.has(Role.SUPERVISOR):
+        slips = Slip.objects.readable_by(user).filter(answered_at=None).select_related("dispute").order_by("pk")
+        found["slips"] = list(slips[:20])
     return found
 
 

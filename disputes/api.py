@@ -50,7 +50,8 @@ from disputes.models import (
 from disputes.moves import MOVES, Status, Tier
 from disputes.safe import acts
 from disputes.safe.acts import ACTS
-from villages.models import DESK_ROLES, Code, User, in_force
+from disputes.safe.models import Slip
+from villages.models import DESK_ROLES, Code, Role, User, in_force
 
 MAX_PARTIES, MAX_FILTERS = 30, 30
 
@@ -255,6 +256,21 @@ class FilterShown(serializers.Serializer):
     query = serializers.CharField()
 
 
+class SlipMade(serializers.Serializer):
+    id = serializers.UUIDField()
+    received_on = serializers.DateField()
+
+
+class SlipShown(SlipMade):
+    """A slip in its own words, to a supervisor."""
+
+    text = serializers.CharField()
+    by = serializers.CharField()
+    at = serializers.DateTimeField()
+    answer = serializers.CharField()
+    answered_at = serializers.DateTimeField(allow_null=True)
+
+
 class Revealed(serializers.Serializer):
     field = serializers.CharField()
     value = serializers.CharField(help_text=_("空的是没有登记"))
@@ -425,6 +441,11 @@ def show_attachment(row: Attachment) -> dict[str, Any]:
         "by": row.by.name,
         "event": row.event_id,
     }
+
+
+def show_slip(row: Slip, text: str) -> dict[str, Any]:
+    shown = {name: getattr(row, name) for name in ("received_on", "at", "answer", "answered_at")}
+    return {**shown, "id": row.uid, "text": text, "by": row.by.name}
 
 
 # --- what is sent in --------------------------------------------------------------------------------------------------
@@ -658,6 +679,11 @@ class RevealBody(Strict):
 
 class ReasonBody(Strict):
     reason = Text(max_length=500)
+
+
+class SlipBody(Strict):
+    text = Text(max_length=5000)
+    received_on = Day()
 
 
 class FileBody(Strict):
@@ -1061,6 +1087,35 @@ class Disputes(Room):
         user: User = request.user  # type: ignore[assignment]
         row = attachments.attach(case, user, timezone.now(), sent["file"], request=request._request)
         return Response(show_attachment(row), status=201)
+
+    @extend_schema(
+        operation_id="disputes_slips",
+        summary=_("对调解员的意见，只有督导能看"),
+        parameters=[CASE_NO],
+        responses=SlipShown(many=True),
+    )
+    @action(detail=True)
+    def slips(self, request: Request, case_no: str) -> Response:
+        case, user, at = self.case(case_no), request.user, timezone.now()
+        if not user.scope.has(Role.SUPERVISOR):  # type: ignore[union-attr]
+            raise NotYours(_g("意见只有督导能看"))
+        rows = Slip.objects.readable_by(user).filter(dispute=case).select_related("by", "dispute")
+        return self.page(rows, lambda row: show_slip(row, row.read(by=user, at=at, request=request._request)))
+
+    @extend_schema(
+        operation_id="disputes_hand_in_slip",
+        summary=_("登记对调解员的意见"),
+        parameters=[CASE_NO],
+        request=SlipBody,
+        responses={201: SlipMade},
+    )
+    @slips.mapping.post
+    @idempotent
+    def hand_in_slip(self, request: Request, case_no: str) -> Response:
+        case, user = self.case(case_no), request.user
+        sent = self.checked(SlipBody, request.data)
+        slip = Slip.objects.hand_in(case=case, by=user, at=timezone.now(), request=request._request, **sent)  # type: ignore[arg-type]
+        return Response({"id": slip.uid, "received_on": slip.received_on}, status=201)
 
     @extend_schema(
         operation_id="disputes_download",

@@ -69,9 +69,10 @@ def stays_registered(case: Dispute, facts: Mapping[str, Any]) -> str | None:
     for name in ("crime_suspected", "bullying"):
         if getattr(case, name) and facts.get(name) is False:
             return _("涉嫌犯罪、学生欺凌登记后不能直接改掉，由民警在“解除登记”里写明理由")
-    screen = latest(case, "family")
-    if case.is_family and screen and screen.outcome != "no" and facts.get("type_l1", case.type_l1) != case.type_l1:
-        return _("安全问题有“是”，纠纷类型不能改成别的大类")
+    if case.is_family and facts.get("type_l1", case.type_l1) != case.type_l1:
+        screen = latest(case, "family")
+        if (screen and screen.outcome != "no") or case.letters.exists():
+            return _("安全问题有“是”或者出过告诫书，纠纷类型不能改成别的大类")
     return None
 
 

@@ -44,6 +44,7 @@ from disputes.matching import suggestions
 from disputes.models import Conflict, Dispute, FactsMissing, MoveRefused, NotYours, Party, SavedFilter
 from disputes.moves import MOVES, Status
 from disputes.rows import draw_rows
+from disputes.safe.ways import ways_for
 from villages.models import DESK_ROLES, User
 from villages.workdays import load_calendar
 
@@ -460,6 +461,7 @@ def _move_page(
         "restored": restored,
         "draft_key": f"move:{form.move}:{found.case_no}",
         "sections": form.sections(),
+        "ways": [text for _code, text in ways_for(found)] if form.move in ("end", "refer") else [],
         "due": pages.due_label(found, timezone.localdate(now), found.rules(now).calendar),
     }
     return render(request, "disputes/move.html", context, status=status)

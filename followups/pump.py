@@ -133,39 +133,35 @@ def plan_reminders(moment: Callable[[], dt.datetime]) -> int:
     cases = Dispute.objects.open().order_by().filter(due_on__lte=today)
     visits = ReturnVisit.objects.planned().order_by()
     tasks = Task.objects.open().order_by()
-    sweeps = [
-        (kind.DUE, _lacking(kind.DUE, cases.filter(due_on=today), "pk", "desk_id")),
-        (kind.OVERDUE, _lacking(kind.OVERDUE, cases.filter(due_on__lt=today), "pk", "desk_id")),
-        (
-            kind.VISIT_SOON,
-            _lacking(kind.VISIT_SOON, visits.filter(due_on__gt=today, due_on__lte=ahead), "dispute_id", "office_id"),
-        ),
-        (kind.VISIT_DUE, _lacking(kind.VISIT_DUE, visits.filter(due_on=today), "dispute_id", "office_id")),
-        (kind.VISIT_OVERDUE, _lacking(kind.VISIT_OVERDUE, visits.filter(due_on__lt=today), "dispute_id", "office_id")),
-        (kind.TASK_DUE, _lacking(kind.TASK_DUE, tasks.filter(due_on=today), "dispute_id", "office_id")),
-        (kind.TASK_OVERDUE, _lacking(kind.TASK_OVERDUE, tasks.filter(due_on__lt=today), "dispute_id", "office_id")),
+    first, *others = [
+        _lacking(kind.DUE, cases.filter(due_on=today), "pk", "desk_id"),
+        _lacking(kind.OVERDUE, cases.filter(due_on__lt=today), "pk", "desk_id"),
+        _lacking(kind.VISIT_SOON, visits.filter(due_on__gt=today, due_on__lte=ahead), "dispute_id", "office_id"),
+        _lacking(kind.VISIT_DUE, visits.filter(due_on=today), "dispute_id", "office_id"),
+        _lacking(kind.VISIT_OVERDUE, visits.filter(due_on__lt=today), "dispute_id", "office_id"),
+        _lacking(kind.TASK_DUE, tasks.filter(due_on=today), "dispute_id", "office_id"),
+        _lacking(kind.TASK_OVERDUE, tasks.filter(due_on__lt=today), "dispute_id", "office_id"),
     ]
     desks: dict[int, list[int]] = {}
-    count = 0
-    for what, rows in sweeps:
-        for chunk in _chunks(rows, 200):
-            Reminder.objects.plan(
-                Reminder(dispute_id=case, kind=what, slot=f"{day:%Y-%m-%d}/{office}", recipient_id=person, due_at=at)
-                for case, day, office in chunk
-                for person in desks.setdefault(office, people_at(office))
-            )
-            count += len(chunk)
-    return count
+    rows = list(first.union(*others, all=True))  # one query, however many kinds there are
+    for chunk in _chunks(rows, 200):
+        Reminder.objects.plan(
+            Reminder(dispute_id=case, kind=what, slot=f"{day:%Y-%m-%d}/{office}", recipient_id=person, due_at=at)
+            for case, day, office, what in chunk
+            for person in desks.setdefault(office, people_at(office))
+        )
+    return len(rows)
 
 
-def _lacking(kind: str, rows: QuerySet, case: str, office: str) -> list[tuple[int, dt.date, int]]:
-    """Case, day and office of those rows for whose slot no reminder stands yet."""
+def _lacking(kind: str, rows: QuerySet, case: str, office: str) -> QuerySet:
+    """Case, day, office and kind of those rows for whose slot no reminder stands yet."""
     slot = Concat(Cast(OuterRef("due_on"), CharField()), Value("/"), Cast(OuterRef(office), CharField()))
     written = Reminder.objects.filter(dispute=OuterRef(case), kind=kind, slot=slot)
-    return list(rows.filter(~Exists(written)).values_list(case, "due_on", office).distinct())
+    told = Value(str(kind), output_field=CharField())
+    return rows.filter(~Exists(written)).annotate(what=told).values_list(case, "due_on", office, "what").distinct()
 
 
-def _chunks(rows: list[tuple[int, dt.date, int]], size: int) -> Iterator[list[tuple[int, dt.date, int]]]:
+def _chunks(rows: list[tuple], size: int) -> Iterator[list[tuple]]:
     for start in range(0, len(rows), size):
         yield rows[start : start + size]
 

@@ -439,6 +439,8 @@ class Standing:
 
     @cached_property
     def agreement(self) -> Agreement | None:
+        if self.case.settled_at is None:  # a round that was not settled has none, and most pages need not ask
+            return None
         rows = self.case.agreements.filter(round=self.case.round).select_related("confirmation__by")
         return rows.prefetch_related("obligations__debtor__dispute").first()
 
@@ -456,14 +458,20 @@ class Standing:
 
     @cached_property
     def sessions(self) -> list[PoliceSession]:
+        if self.track is None:
+            return []
         return list(self.case.police_sessions.filter(round=self.case.round).select_related("by"))
 
     @cached_property
     def no_penalty(self) -> NoPenalty | None:
+        if self.case.settled_at is None:
+            return None
         return self.case.no_penalty.filter(round=self.case.round).select_related("by", "decided_by").first()
 
     @cached_property
     def letters(self) -> list[WarningLetter]:
+        if not self.case.is_family:
+            return []
         return list(self.case.letters.select_related("warned__dispute", "victim__dispute", "by"))
 
     @cached_property

@@ -143,6 +143,7 @@ def _json(county: County, route: str, case: Dispute, username: str, today: str) 
         "notes": {"text": "到两家看过"},
         "void-requests": REASON,
         "visits": visit_facts(county, case, today),
+        "slips": {"text": "调解员没有听完我说的", "received_on": today},
         "waive": REASON,
     }.get(last, REASON)
 

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from disputes.api import ACT_BODIES
 from disputes.safe.acts import ACTS, OFFICER
@@ -104,3 +105,16 @@ def test_consent_says_on_which_day_and_who_asked(w: SimpleNamespace, api: Client
     assert late.status_code == 400 and list(late.json()["errors"]) == ["on"]
     again = client.post(where, {"consent": "agreed", "way": "当面", "taken_back": True}, format="json")
     assert again.status_code == 200 and party.consents.first().taken_back
+
+
+def test_slips_come_in_at_the_desk_and_are_read_by_the_supervisor(w: SimpleNamespace, api: Client) -> None:
+    case = taken(w)
+    where = f"/api/v1/disputes/{case.case_no}/slips/"
+    slip = {"text": "催我签字", "received_on": str(timezone.localdate())}
+    assert api(w.assistant).post(where, slip, format="json").status_code == 409  # the handler
+    assert api(w.grid).post(where, slip, format="json").status_code == 201
+    late = api(w.grid).post(where, slip | {"received_on": "2099-01-01"}, format="json")
+    assert late.status_code == 400 and list(late.json()["errors"]) == ["received_on"]
+    assert api(w.grid).get(where).status_code == 403
+    (row,) = api(w.supervisor).get(where).json()["results"]
+    assert (row["text"], row["by"], row["answer"]) == ("催我签字", "马小兰", "")

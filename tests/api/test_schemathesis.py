@@ -166,7 +166,7 @@ def lead_body(body: dict[str, Any], path: str, dispute: Any, ready: dict[str, An
     today = str(timezone.localdate())
     body.update({name: value for name, value in CODES.items() if name in body})
     dated = {"found_on": today, "occurred_on": today, "happened_on": today, "expires_on": days_ahead(9)}
-    dated |= dict.fromkeys(("on", *(name for name, fact in FACTS.items() if fact.kind == "day")), today)
+    dated |= dict.fromkeys(("on", "received_on", *(name for name, fact in FACTS.items() if fact.kind == "day")), today)
     body.update({name: value for name, value in dated.items() if body.get(name)})
     if "/consent/" in path:
         body.pop("asked_by", None)

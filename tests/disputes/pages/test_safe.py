@@ -116,7 +116,9 @@ def test_amounts_stand_in_capital_figures(w, sign_in):
 
 
 def test_the_other_ways_are_read_out_by_kind(w, sign_in):
-    page = text(sign_in(w.assistant).get(url(factories.register(w, type_l1="11", type_l2="1102"), "ways/")))
+    case = factories.mediating(w, type_l1="11", type_l2="1102")
+    assert "征收补偿不属于" in text(sign_in(w.assistant).get(url(case, "moves/end/")))
+    page = text(sign_in(w.assistant).get(url(case, "ways/")))
     assert "征收补偿不属于农村土地承包仲裁的范围" in page and "不收取任何费用" in page
 
 
@@ -129,6 +131,8 @@ def test_a_slip_is_handed_in_and_answered(w, sign_in):
     clerk.post(url(case, "slips/"), {"text": words, "received_on": "今天"})
     assert words not in text(clerk.get(url(case, "slips/")))
     assert words in text(supervisor.get(url(case, "slips/")))
+    assert case.case_no in text(supervisor.get("/")) and "还没有处理" in text(supervisor.get("/"))
+    assert "还没有处理" not in text(sign_in(w.far_officer).get("/")) + text(clerk.get("/"))
     slip = Slip.objects.get()
     assert clerk.post(url(case, "slips/"), {"slip": slip.uid, "answer": "没事"}).status_code == 404
     assert supervisor.post(url(case, "slips/"), {"slip": slip.uid, "answer": ""}).status_code == 422
