@@ -132,7 +132,7 @@ def plan_reminders(moment: Callable[[], dt.datetime]) -> int:
     # A due day that was slept through gives the overdue row instead: what is told is always what is true now.
     cases = Dispute.objects.open().order_by().filter(due_on__lte=today)
     visits = ReturnVisit.objects.planned().order_by()
-    tasks = Task.objects.open().order_by()
+    tasks = Task.objects.still_useful(today).order_by()
     first, *others = [
         _lacking(kind.DUE, cases.filter(due_on=today), "pk", "desk_id"),
         _lacking(kind.OVERDUE, cases.filter(due_on__lt=today), "pk", "desk_id"),

@@ -255,7 +255,11 @@ class TaskQuerySet(models.QuerySet["Task"]):
 
     def for_offices_of(self, user: User, today: dt.date) -> TaskQuerySet:
         """Open ones of the desks of `user` that are near enough to be shown."""
-        return self.open().filter(office_id__in=sorted(user.scope.desks), since__lte=today)
+        return self.still_useful(today).filter(office_id__in=sorted(user.scope.desks), since__lte=today)
+
+    def still_useful(self, today: dt.date) -> TaskQuerySet:
+        """Open ones; what the court would refuse after its deadline is nobody's work any more."""
+        return self.open().exclude(kind=Task.Kind.CONFIRM, due_on__lt=today)
 
 
 class Task(models.Model):

@@ -627,6 +627,23 @@ def test_tasks_stand_on_my_work_and_are_reminded_of(w):
     assert not Notice.objects.filter(kind="task_overdue").exists()
 
 
+def test_the_courts_deadline_is_on_my_work_while_it_runs_out_and_not_after(w):
+    from config.work import todos
+    from followups import pump
+    from followups.models import Notice
+
+    case = f.mediating(w)
+    settle(w, case, result="oral", obligations=[])
+    last = TODAY + 30 * DAY
+
+    def shown(day):
+        return [todo.due_on for todo in todos(w.assistant, day) if todo.kind == "task"]
+
+    assert [shown(day) for day in (last - 8 * DAY, last - 7 * DAY, last, last + DAY)] == [[], [last], [last], []]
+    pump.pump_once(NOW + 31 * DAY)
+    assert not Notice.objects.filter(kind__startswith="task").exists()
+
+
 # --- the table and its doors -----------------------------------------------------------------------------------------
 def test_every_act_is_an_event_with_a_reaction_and_a_label(w):
     from disputes.models import OTHER_EVENTS
