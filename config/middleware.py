@@ -99,6 +99,8 @@ class RefuseNulMiddleware:
         # Here and not in __call__: strangers were sent away and unknown addresses answered, so nobody makes us
         # parse a body that no view would read.
         try:
+            if int(request.META.get("CONTENT_LENGTH") or 0) > settings.UPLOAD_MAX_BYTES:
+                raise RequestDataTooBig  # before a byte of it is parsed; files do not count for Django's own limit
             storable = self._storable(request)
         except RequestDataTooBig:
             return self._refuse(request, 413, _("内容太大，没有收下。附件一次传一个，长文分几次写"), "413.html")

@@ -205,6 +205,9 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 12 * 1024 * 1024
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 3000
 FILE_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
 ATTACHMENT_MAX_BYTES = 20 * 1024 * 1024
+ATTACHMENTS_PER_SUBMISSION, ATTACHMENTS_PER_CASE, PHOTOS_PER_CAPTURE = 10, 200, 3
+# A whole submission, refused by its length before it is read; the proxy in front allows the same (docs/deployment.md).
+UPLOAD_MAX_BYTES = 100 * 1024 * 1024
 
 # --- language, time, files ------------------------------------------------------------------------------------------
 LANGUAGE_CODE = "zh-hans"

@@ -18,6 +18,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from audit import idempotency
+from disputes import attachments
 from disputes.models import Dispute, Event, MoveRefused, rules_on
 from followups.models import Heartbeat, Reminder, ReturnVisit
 from followups.reactions import people_at, react, reacting_kinds
@@ -56,6 +57,7 @@ def pump_once(now: dt.datetime | None = None) -> dict[str, int]:
         "planned": plan_reminders,
         "sent": send_due,
         "purged": purge,
+        "swept": sweep_files,
     }
     done, failed = {}, None
     for name, sweep in sweeps.items():
@@ -201,6 +203,16 @@ def purge(moment: Callable[[], dt.datetime]) -> int:
     """Remove stored answers and drafts whose time is over."""
     at = moment()
     return idempotency.purge(at=at) + Draft.objects.filter(updated_at__lt=at - DRAFTS_KEPT).delete()[0]
+
+
+def sweep_files(moment: Callable[[], dt.datetime]) -> int:
+    """Once a day remove sealed files without a row; the heartbeat row says when it was done last."""
+    at = moment()
+    if Heartbeat.objects.filter(name="files", at__gt=at - dt.timedelta(days=1)).exists():
+        return 0
+    swept = attachments.sweep()
+    Heartbeat.objects.update_or_create(name="files", defaults={"at": at})
+    return swept
 
 
 # --- is it alive -----------------------------------------------------------------------------------------------------

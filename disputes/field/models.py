@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import datetime as dt
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
+from django.conf import settings
 from django.db import models, transaction
 from django.db.models import Q
 from django.utils import timezone
@@ -21,12 +22,14 @@ from django.utils.translation import gettext_lazy as _
 from audit.locks import locked, once
 from audit.models import record
 from disputes import masking
-from disputes.models import Conflict, Dispute, FactsMissing, MoveRefused, NotYours
+from disputes.models import Attachment, Conflict, Dispute, FactsMissing, MoveRefused, NotYours
 from disputes.moves import Status, Tier
 from villages.models import DESK_ROLES, Area, Coverage, Office, Role, User
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
+
+    from disputes.attachments import Received
 
 #: Who sorts what was captured in the villages of their desk.
 SORTERS = frozenset({Role.OFFICER, Role.CENTRE})
@@ -157,6 +160,7 @@ class Visit(Place):
         by: User,
         at: dt.datetime,
         facts: Mapping[str, Any],
+        photos: Sequence[Received] = (),
         submission: uuid.UUID | None = None,
         request: HttpRequest | None = None,
     ) -> Capture:
@@ -167,13 +171,14 @@ class Visit(Place):
         if not facts.get("words"):
             raise FactsMissing({"words": _g("用一句话写下听到的事")})
         mine = Capture.objects.filter(submission=submission, by=by) if submission else Capture.objects.none()
-        return once(mine, lambda: self._capture(by, at, facts, submission, request))
+        return once(mine, lambda: self._capture(by, at, facts, photos, submission, request))
 
     def _capture(
         self,
         by: User,
         at: dt.datetime,
         facts: Mapping[str, Any],
+        photos: Sequence[Received],
         submission: uuid.UUID | None,
         request: HttpRequest | None,
     ) -> Capture:
@@ -182,10 +187,11 @@ class Visit(Place):
                 submission=submission, visit=self, by=by, at=at, desk=self.desk,
                 county=self.county, township=self.township, village=self.village, **facts,
             )  # fmt: skip
+            told = capture._take_photos(photos, by, at)
             if self.ended_at:  # going on after the end: the visit is under way again
                 self.ended_at = None
                 self.save(update_fields=["ended_at"])
-            self.log("create", by=by, at=at, detail={"capture": str(capture.uid)}, request=request)
+            self.log("create", by=by, at=at, detail={"capture": str(capture.uid), **told}, request=request)
         return capture
 
     def end(
@@ -345,6 +351,31 @@ class Capture(Place):
             row._write([*self.FACTS, "state", "reason"])
             row.log("edit", by=by, at=at, detail={}, request=request)
         self.refresh_from_db()
+
+    def add_photos(
+        self, photos: Sequence[Received], *, by: User, at: dt.datetime, request: HttpRequest | None = None
+    ) -> list[Attachment]:
+        """Photos that its author adds before it is sorted; they stay with it whatever it becomes."""
+        with transaction.atomic():
+            row = locked(Capture.objects.filter(pk=self.pk)).get()
+            sentence = row.why_not_edit(by)
+            if sentence:
+                raise MoveRefused(sentence)
+            told = row._take_photos(photos, by, at)
+            if told:
+                row.log("attach", by=by, at=at, detail=told, request=request)
+        return list(self.photos.filter(uid__in=[photo.uid for photo in photos]))
+
+    def _take_photos(self, photos: Sequence[Received], by: User, at: dt.datetime) -> dict[str, list[str]]:
+        """Their rows; what the AccessLog row of this transaction says of them."""
+        if not photos:
+            return {}
+        most = settings.PHOTOS_PER_CAPTURE
+        if self.photos.count() + len(photos) > most:
+            raise FactsMissing({"photos": _g("一条最多 %(n)d 张照片，其余的在成案后传到案件附件里") % {"n": most}})
+        for photo in photos:
+            photo.take(by=by, at=at, capture=self)
+        return {"photos": [photo.sha256 for photo in photos]}
 
     def acknowledge(self, *, by: User, at: dt.datetime, request: HttpRequest | None = None) -> None:
         """A police officer has taken note of 可能激化; the first one counts."""

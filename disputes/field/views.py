@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable
+from contextlib import AbstractContextManager
 from typing import Any
 
+from django.conf import settings
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
@@ -17,9 +19,10 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from disputes import codes, drafts
+from disputes import attachments, codes, drafts
 from disputes.field.forms import CaptureForm, EndForm, SortForm, VisitForm
 from disputes.field.models import SORTERS, SORTS, Capture, Visit
+from disputes.field.panels import photos_of
 from disputes.matching import suggestions
 from disputes.models import Dispute, FactsMissing, MoveRefused
 from disputes.views import me, needs_desk, says_no
@@ -119,13 +122,17 @@ def visit(request: HttpRequest, uid: Any) -> HttpResponse:
             drafts.show(form)
         return _visit_page(request, found, form, restored=kept[1] if kept else None)
     _unless(found.why_not_capture(user))
-    form = CaptureForm(request.POST)
+    form = CaptureForm(request.POST, request.FILES)
     if not form.is_valid():
         return _visit_page(request, found, form, status=422)
     submission = form.cleaned_data["submission"]
-    with transaction.atomic():
-        found.capture(by=user, at=now, facts=form.facts(), submission=submission, request=request)
-        drafts.drop(user, key)
+    try:
+        with _photos(form) as photos, transaction.atomic():
+            found.capture(by=user, at=now, facts=form.facts(), photos=photos, submission=submission, request=request)
+            drafts.drop(user, key)
+    except (attachments.FileRefused, FactsMissing) as refused:
+        form.refuse_photos(refused)
+        return _visit_page(request, found, form, status=422)
     if request.headers.get("HX-Request"):
         return _visit_page(request, found, CaptureForm(), saved=True)
     messages.success(request, _("已存下，接着记下一条"))
@@ -190,12 +197,17 @@ def capture(request: HttpRequest, uid: Any) -> HttpResponse:
     status = 200
     if request.method == "POST":
         _unless(found.why_not_edit(user))
-        sent = CaptureForm(request.POST, initial=form.initial)
+        sent = CaptureForm(request.POST, request.FILES, initial=form.initial)
         if sent.is_valid():
-            version = sent.cleaned_data["version"] or 0
-            found.edit(by=user, at=timezone.now(), version=version, facts=sent.facts(), request=request)
-            messages.success(request, _("已补充，等待分流"))
-            return HttpResponseRedirect(f"/captures/{uid}/")
+            version, now = sent.cleaned_data["version"] or 0, timezone.now()
+            try:
+                with _photos(sent) as photos, transaction.atomic():
+                    found.edit(by=user, at=now, version=version, facts=sent.facts(), request=request)
+                    found.add_photos(photos, by=user, at=now, request=request)
+                messages.success(request, _("已补充，等待分流"))
+                return HttpResponseRedirect(f"/captures/{uid}/")
+            except (attachments.FileRefused, FactsMissing) as refused:
+                sent.refuse_photos(refused)
         form, status = sent, 422
     sources = found.sources.select_related("dispute", "by")
     seen = set(Dispute.objects.visible_to(user).filter(sources__capture=found).values_list("pk", flat=True))
@@ -209,6 +221,20 @@ def capture(request: HttpRequest, uid: Any) -> HttpResponse:
         "has_errors": status == 422,
     }
     return render(request, "disputes/field/capture.html", context, status=status)
+
+
+def _photos(form: CaptureForm) -> AbstractContextManager[list[attachments.Received]]:
+    most, only = settings.PHOTOS_PER_CAPTURE, attachments.PICTURES
+    return attachments.receiving(form.cleaned_data["photos"], most=most, only=only)
+
+
+@require_GET
+def photo(request: HttpRequest, uid: Any, photo: Any, size: int = 0) -> HttpResponse:
+    """A photo of a capture: a preview to look at, or the original as a download."""
+    found = _capture(request, uid).photos.select_related("capture__village").filter(uid=photo).first()
+    if found is None or size not in found.sizes:
+        raise Http404
+    return attachments.serve(found, by=me(request), at=timezone.now(), size=size, request=request)
 
 
 def _may_acknowledge(user: User, found: Capture) -> bool:
@@ -227,7 +253,9 @@ def acknowledge(request: HttpRequest, uid: Any) -> HttpResponse:
 
 def _shown(captures: Any, user: User) -> list[dict[str, Any]]:
     """Plain values of each row, as this viewer may read them."""
-    known = codes.names()
+    captures = list(captures)
+    known, masked = codes.names(), user.scope.masked
+    photos = photos_of({row.pk: (f"/captures/{row.uid}/photos/", row.names() if masked else []) for row in captures})
     return [
         {
             "uid": row.uid,
@@ -245,6 +273,7 @@ def _shown(captures: Any, user: User) -> list[dict[str, Any]]:
             "at": row.at,
             "reason": row.reason,
             "until": row.put_off_until if row.state == Capture.State.LATER else None,
+            "photos": photos.get(row.pk, []),
         }
         for row in captures
     ]
