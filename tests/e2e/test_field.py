@@ -43,7 +43,7 @@ def test_ten_captures_by_keyboard_and_their_triage(sign_in):
     seen = loads(assistant)
     keyboard = assistant.page.keyboard
     for number in range(1, 11):
-        expect(assistant.page.locator("main [name=side_a]")).to_be_focused()
+        expect(assistant.page.locator("main [name=side_a]")).to_be_focused(timeout=2000)
         keyboard.insert_text(f"甲方{number}")
         keyboard.press("Enter")
         keyboard.insert_text(f"乙方{number}")
@@ -78,9 +78,9 @@ def test_ten_captures_by_keyboard_and_their_triage(sign_in):
     officer.look("triage")
     first = officer.page.inner_text("#h-entry")
     officer.page.keyboard.press("ArrowDown")
-    expect(officer.page.locator("#h-entry")).not_to_have_text(first)
+    expect(officer.page.locator("#h-entry")).not_to_have_text(first, use_inner_text=True)
     officer.page.keyboard.press("ArrowUp")
-    expect(officer.page.locator("#h-entry")).to_have_text(first)
+    expect(officer.page.locator("#h-entry")).to_have_text(first, use_inner_text=True)
     for number in range(1, 11):
         officer.page.keyboard.press("2")
         assert officer.page.is_checked("main [name=tier][value='2']")
