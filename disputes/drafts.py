@@ -52,6 +52,10 @@ def _capture(user: User, rest: str) -> str | None:
     return f"/visits/{rest}/" if UUID.fullmatch(rest) and Visit.objects.filter(uid=rest, by=user).exists() else None
 
 
+def _paste(user: User, rest: str) -> str | None:
+    return f"{url}paste/" if (url := _capture(user, rest)) else None
+
+
 #: First part of a draft's key → the address where the form stands, or None for a key that is not this user's.
 #: Upper rooms add their own in AppConfig.ready().
 KINDS: dict[str, Callable[[User, str], str | None]] = {
@@ -60,6 +64,7 @@ KINDS: dict[str, Callable[[User, str], str | None]] = {
     "edit": _edit,
     "move": _move,
     "capture": _capture,
+    "paste": _paste,
 }
 
 

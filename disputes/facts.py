@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import ValidationError
 from django.db.models import Q, QuerySet
@@ -21,6 +21,9 @@ from disputes.models import Agreement, Dispute, Party
 from disputes.moves import MOVES, Tier
 from disputes.safeguards import SAFETY_QUESTIONS
 from villages.models import DESK_ROLES, Office, Posting, User, in_force
+
+if TYPE_CHECKING:
+    from disputes.field.models import Place
 
 Choices = tuple[tuple[str, Any], ...]
 
@@ -88,7 +91,7 @@ def people_at(offices: Q) -> QuerySet[User]:
     return User.objects.filter(is_active=True, pk__in=posted.values("user")).order_by("name", "pk")
 
 
-def _around(case: Dispute) -> Q:
+def _around(case: Dispute | Place) -> Q:
     """Offices that may mediate here: those that serve, or stand in, the case's village or township; and its desk."""
     areas = [case.village_id, case.township_id]
     serving = Office.objects.filter(in_force(prefix="coverage__"), coverage__area__in=areas)
@@ -103,7 +106,7 @@ def organisations(case: Dispute, user: User) -> QuerySet[Office]:
     return Office.objects.filter(_around(case)).order_by("code")
 
 
-def chairs(case: Dispute, user: User) -> QuerySet[User]:
+def chairs(case: Dispute | Place, user: User) -> QuerySet[User]:
     """People who may chair: posted at one of these offices."""
     return people_at(_around(case))
 

@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 import django_filters
 from django import forms
 from django.core.exceptions import ValidationError
+from django.db import models
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
@@ -301,10 +302,26 @@ def areas_of(user: User, township: str = "", village: str = "") -> dict[int, lis
 
 # --- pages ------------------------------------------------------------------------------------------------------------
 class Page:
-    """50 rows after or before a place in the list, and the places for the links; the count stops at 1,000."""
+    """50 rows after or before a place in the list, and the places for the links; the count stops at 1,000.
 
-    def __init__(self, queryset: QuerySet, params: Any, *, counted: QuerySet | None = None, oldest_first: bool = False):
-        self.oldest_first = oldest_first
+    The newest row stands first, by `column` (a date or a moment) and then by id; `oldest_first` turns that round.
+    """
+
+    def __init__(
+        self,
+        queryset: QuerySet,
+        params: Any,
+        *,
+        counted: QuerySet | None = None,
+        column: str = "",
+        oldest_first: bool = False,
+    ):
+        self.column = column
+        #: how the column's value is written into the address of the next page
+        self.form = ""
+        if column:
+            is_moment = isinstance(queryset.model._meta.get_field(column), models.DateTimeField)
+            self.form = r"([0-9]{1,11}\.[0-9]{6})_" if is_moment else r"([0-9]{4}-[0-9]{2}-[0-9]{2})_"
         self.rows: list[Any] = []
         self.previous = self.next = ""
         # the same rows without the names that the list joins: counting reads one index
@@ -314,7 +331,7 @@ class Page:
         place = self._place(back or params.get("after", ""))
         newer = bool(back) and place is not None
         descending = oldest_first == newer
-        order = ("arrived_at", "pk") if oldest_first else ("pk",)
+        order = (column, "pk") if column else ("pk",)
         queryset = queryset.order_by(*(f"-{f}" if descending else f for f in order))
         if place is not None:
             queryset = queryset.filter(self._beyond(place, descending))
@@ -329,21 +346,34 @@ class Page:
             self.next = self._mark(rows[-1])
 
     def _mark(self, row: Any) -> str:
-        return f"{row.arrived_at.timestamp():.6f}_{row.pk}" if self.oldest_first else str(row.pk)
+        if not self.column:
+            return str(row.pk)
+        value = getattr(row, self.column)
+        when = f"{value.timestamp():.6f}" if isinstance(value, dt.datetime) else f"{value:%Y-%m-%d}"
+        return f"{when}_{row.pk}"
 
-    def _place(self, mark: str) -> tuple[dt.datetime | None, int] | None:
-        match = re.fullmatch(r"(?:([0-9]{1,11}\.[0-9]{6})_)?([0-9]{1,18})", mark)
-        if not match or bool(match[1]) != self.oldest_first:
+    def _place(self, mark: str) -> tuple[dt.date | None, int] | None:
+        match = re.fullmatch(f"{self.form}([0-9]{{1,18}})", mark)
+        if not match:
             return None
-        when = dt.datetime.fromtimestamp(float(match[1]), dt.UTC) if match[1] else None
-        return when, int(match[2])
+        *when, pk = match.groups()
+        try:
+            return (_when(when[0]) if when else None), int(pk)
+        except (ValueError, OverflowError):
+            return None
 
-    def _beyond(self, place: tuple[dt.datetime | None, int], descending: bool) -> Q:
+    def _beyond(self, place: tuple[dt.date | None, int], descending: bool) -> Q:
         when, pk = place
         sign = "lt" if descending else "gt"
         if when is None:
             return Q(**{f"pk__{sign}": pk})
-        return Q(**{f"arrived_at__{sign}": when}) | Q(arrived_at=when, **{f"pk__{sign}": pk})
+        # said twice, so that an index on the column alone finds where to begin
+        begin = Q(**{f"{self.column}__{sign}e": when})
+        return begin & (Q(**{f"{self.column}__{sign}": when}) | Q(**{f"pk__{sign}": pk}))
+
+
+def _when(text: str) -> dt.date:
+    return dt.date.fromisoformat(text) if "-" in text else dt.datetime.fromtimestamp(float(text), dt.UTC)
 
 
 def is_waiting_view(data: Any) -> bool:

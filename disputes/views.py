@@ -108,7 +108,8 @@ def case_list(request: HttpRequest) -> HttpResponse:
             township_name=F("township__short_name"),
             handler_name=F("handler__name"),
         )
-        listing = Page(chosen, request.GET, counted=found.qs, oldest_first=waiting)
+        column = "arrived_at" if waiting else ""
+        listing = Page(chosen, request.GET, counted=found.qs, column=column, oldest_first=waiting)
         rows = pages.list_rows(listing.rows, user, found.codes.names, load_calendar(timezone.localdate(now)), now)
         if waiting:
             pages.add_waiting(rows, listing.rows, now)

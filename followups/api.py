@@ -72,7 +72,8 @@ class VisitsOfCase(serializers.Serializer):
 class NoticeShown(serializers.Serializer):
     id = serializers.IntegerField()
     kind = serializers.CharField()
-    case_no = serializers.CharField()
+    case_no = serializers.CharField(help_text=_("走访记录的通知没有案号"))
+    capture = serializers.UUIDField(allow_null=True, help_text=_("走访记录的编号"))
     text = serializers.CharField()
     created_at = serializers.DateTimeField()
     read_at = serializers.DateTimeField(allow_null=True)
@@ -238,7 +239,7 @@ class Notices(Room):
     lookup_value_regex = "[0-9]{1,15}"
 
     def own(self) -> QuerySet[Notice]:
-        return Notice.objects.visible_to(self.request.user).select_related("dispute", "event", "reminder")  # type: ignore[arg-type]
+        return Notice.objects.visible_to(self.request.user).select_related(*notices.SHOWN)  # type: ignore[arg-type]
 
     @extend_schema(operation_id="notices_list", summary=_("通知，新的在前"), responses=NoticeShown(many=True))
     def list(self, request: Request) -> Response:
@@ -249,7 +250,8 @@ class Notices(Room):
                 {
                     **{name: getattr(row, name) for name in ("kind", "created_at", "read_at", "text")},
                     "id": row.pk,
-                    "case_no": row.dispute.case_no,
+                    "case_no": row.dispute.case_no if row.dispute else "",
+                    "capture": row.capture.uid if row.capture else None,
                 }
                 for row in notices.with_words(found, request.user)  # type: ignore[arg-type]
             ]

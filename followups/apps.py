@@ -7,10 +7,12 @@ class FollowupsConfig(AppConfig):
 
     def ready(self) -> None:
         from disputes import drafts, moves, panels
-        from followups import panel, visits
+        from disputes.field.models import on_alarm
+        from followups import alarms, panel, visits
         from followups.reactions import react
 
         moves.after(react)
+        on_alarm(alarms.warn)
         moves.guard("close", visits.why_visits_missing)
         panels.add(_("回访"), panel.visits_section, key="visits")
         drafts.KINDS["visit"] = visits.draft_url

@@ -10,6 +10,7 @@ from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from audit.locks import skip_locked
+from disputes.field.models import Capture
 from disputes.models import Dispute, Event, Party
 from villages.models import Office, User
 
@@ -232,9 +233,13 @@ class Reminder(models.Model):
 
 class NoticeQuerySet(models.QuerySet["Notice"]):
     def visible_to(self, user: User) -> NoticeQuerySet:
-        """This person's notices, of cases that they may still read: a posting that ended takes its notices along."""
-        condition = user.scope.q("dispute__")
-        return self.none() if condition is None else self.filter(condition, user=user)
+        """This person's notices, of what they may still read: a posting that ended takes its notices along."""
+        cases, captures = user.scope.q("dispute__"), user.scope.q("capture__")
+        return self.none() if cases is None or captures is None else self.filter(cases | captures, user=user)
+
+    def put(self, rows: Iterable[Notice]) -> None:
+        """Insert what is not there yet; whoever tells the same twice, or two at once, leave it once."""
+        self.bulk_create(list(rows), ignore_conflicts=True)  # type: ignore[arg-type]
 
     def unread(self) -> NoticeQuerySet:
         return self.filter(read_at=None)
@@ -248,7 +253,9 @@ class Notice(models.Model):
     """One line in somebody's 通知. Text is built per viewer when shown, so that no name leaks through it."""
 
     user = models.ForeignKey(User, models.CASCADE, related_name="notices", db_index=False)
-    dispute = models.ForeignKey(Dispute, models.CASCADE, related_name="notices", db_index=False)
+    dispute = models.ForeignKey(Dispute, models.CASCADE, null=True, related_name="notices", db_index=False)
+    capture = models.ForeignKey(Capture, models.CASCADE, null=True, related_name="notices", db_index=False)
+    nth = models.PositiveIntegerField(default=0)  # of a capture: 0 is the alarm, then the reminders are counted
     kind = models.CharField(max_length=20)
     event = models.ForeignKey(Event, models.CASCADE, null=True, related_name="+", db_index=False)
     reminder = models.OneToOneField(Reminder, models.CASCADE, null=True, related_name="notice")
@@ -264,7 +271,15 @@ class Notice(models.Model):
                 fields=["event", "user", "kind"],
                 condition=Q(event__isnull=False),
                 name="one_notice_per_event_and_person",
-            )
+            ),
+            models.UniqueConstraint(
+                fields=["capture", "user", "nth"],
+                condition=Q(capture__isnull=False),
+                name="one_notice_per_alarm_and_person",
+            ),
+            models.CheckConstraint(
+                condition=Q(dispute__isnull=True) ^ Q(capture__isnull=True), name="a_notice_is_about_one_thing"
+            ),
         ]
         indexes = [
             models.Index(fields=["user", "-id"], name="notices_newest_first"),
@@ -272,7 +287,7 @@ class Notice(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.dispute_id} {self.kind}"
+        return f"{self.dispute_id or self.capture_id} {self.kind}"
 
 
 class Heartbeat(models.Model):

@@ -22,6 +22,8 @@ TEXTS: Mapping[str, object] = {
     "reopen": _("反弹重启：%(title)s"),
     "assign": _("指派给你：%(title)s"),
     "may_escalate": _("可能激化：%(title)s"),
+    "alarm": _("可能激化，等民警确认：%(title)s"),
+    "alarm_again": _("可能激化还没有民警确认，第 %(nth)s 次提醒：%(title)s"),
     "relapse": _("回访发现反弹苗头：%(title)s"),
     KIND.DUE: _("%(day)s 到期：%(title)s"),
     KIND.OVERDUE: _("已逾期，期限是 %(day)s：%(title)s"),
@@ -34,10 +36,14 @@ BY_THE_CLOCK = _("到期自动上报：%(title)s")
 OF_VISITS = frozenset({"relapse", KIND.VISIT_SOON, KIND.VISIT_DUE, KIND.VISIT_OVERDUE})
 
 
+#: What the words of a notice are built from.
+SHOWN = ("dispute", "capture__village__parent", "event", "reminder")
+
+
 def of(user: User) -> NoticeQuerySet:
     """This person's notices, unread first, then newest first."""
     read = ExpressionWrapper(Q(read_at__isnull=False), BooleanField())
-    rows = Notice.objects.visible_to(user).select_related("dispute", "event", "reminder")
+    rows = Notice.objects.visible_to(user).select_related(*SHOWN)
     return rows.annotate(is_read=read).order_by("is_read", "-pk")
 
 
@@ -46,7 +52,13 @@ def with_words(notices: Iterable[Notice], viewer: User) -> list[Notice]:
     names = code_names()
     out = []
     for notice in notices:
+        if heard := notice.capture:
+            words = {"title": f"{heard.village.full_name} {heard.sides_for(viewer)}", "nth": notice.nth}
+            notice.text, notice.url = str(TEXTS[notice.kind]) % words, f"/captures/{heard.uid}/"  # type: ignore[attr-defined]
+            out.append(notice)
+            continue
         case = notice.dispute
+        assert case is not None  # a notice is about one thing
         words = {"title": case.title_for(viewer, type_name(names, case.type_l1, case.type_l2))}
         template = TEXTS[notice.kind]
         if notice.kind == "escalate" and notice.event and notice.event.by_id is None:
@@ -62,7 +74,7 @@ def with_words(notices: Iterable[Notice], viewer: User) -> list[Notice]:
 
 def recent_notices(user: User, limit: int = 6) -> list[Notice]:
     """The newest notices with their words, for the home page."""
-    rows = Notice.objects.visible_to(user).select_related("dispute", "event", "reminder")
+    rows = Notice.objects.visible_to(user).select_related(*SHOWN)
     found = list(rows.order_by("-pk")[:limit])
     return with_words(found, user) if found else []
 

@@ -19,6 +19,7 @@ from django.utils.translation import gettext as _
 
 from audit import idempotency
 from disputes.models import Dispute, Event, MoveRefused, rules_on
+from followups import alarms
 from followups.models import Heartbeat, Reminder, ReturnVisit
 from followups.reactions import people_at, react, reacting_kinds
 from villages.models import Draft
@@ -51,6 +52,7 @@ def pump_once(now: dt.datetime | None = None) -> dict[str, int]:
 
     sweeps: dict[str, Callable[[Callable[[], dt.datetime]], int]] = {
         "reacted": sweep_events,
+        "warned": sweep_alarms,
         "escalated": sweep_clock,
         "reclocked": sweep_provisional,
         "planned": plan_reminders,
@@ -83,6 +85,11 @@ def sweep_events(moment: Callable[[], dt.datetime]) -> int:
         except Exception:
             log.exception("The reactions to event %s failed; the next round tries again.", pk)
     return count
+
+
+def sweep_alarms(moment: Callable[[], dt.datetime]) -> int:
+    """Tell the police of 可能激化 that they were not told of, or have not acknowledged for a while."""
+    return alarms.warn_all(moment())
 
 
 def sweep_clock(moment: Callable[[], dt.datetime]) -> int:

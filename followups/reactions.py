@@ -30,6 +30,17 @@ def people_at(*offices: int) -> list[int]:
     return list(dict.fromkeys(user for _mark, _pk, user in ordered))
 
 
+def police_of(*areas: int) -> list[int]:
+    """Who works at the police rooms and stations that serve a village and its township."""
+    serving = Coverage.objects.filter(
+        in_force(),
+        in_force(prefix="office__"),
+        office__kind__in=[Office.Kind.ROOM, Office.Kind.STATION],
+        area__in=areas,
+    )
+    return people_at(*serving.values_list("office_id", flat=True))
+
+
 def tell(event: Event, people: Iterable[int], kind: str) -> None:
     """One line in the 通知 of each of them, except of the one who did it."""
     rows = (
@@ -53,13 +64,7 @@ def warn_the_police(event: Event) -> None:
     """可能激化 or a red grade: the police room and station that serve the village learn of it at once."""
     if not (event.facts.get("may_escalate") or event.facts.get("level") == Dispute.Danger.RED):
         return
-    serving = Coverage.objects.filter(
-        in_force(),
-        in_force(prefix="office__"),
-        office__kind__in=[Office.Kind.ROOM, Office.Kind.STATION],
-        area__in=[event.dispute.village_id, event.dispute.township_id],
-    )
-    tell(event, people_at(*serving.values_list("office_id", flat=True)), "may_escalate")
+    tell(event, police_of(event.dispute.village_id, event.dispute.township_id), "may_escalate")
 
 
 def plan_visits(event: Event) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import uuid
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
@@ -123,14 +124,21 @@ class Office(models.Model):
 class CoverageQuerySet(models.QuerySet["Coverage"]):
     def desk_for(self, village: Area, tier: int, day: dt.date | None = None) -> Office | None:
         """The office that serves `village` at `tier`: by the village itself, else by its township. None is a gap."""
-        row = (
-            self.filter(in_force(day), in_force(day, "office__"), office__kind=Office.KIND_OF_TIER[tier])
+        return self.desks_for(village, [tier], day).get(tier)
+
+    def desks_for(self, village: Area, tiers: Iterable[int], day: dt.date | None = None) -> dict[int, Office]:
+        """The same for several tiers at once: tier → office, without those that nobody serves; one query."""
+        kinds = {Office.KIND_OF_TIER[tier]: tier for tier in tiers}
+        rows = (
+            self.filter(in_force(day), in_force(day, "office__"), office__kind__in=list(kinds))
             .filter(area__in=[village.pk, village.parent_id])
             .select_related("office")
             .order_by("-area__level", "-pk")
-            .first()
         )
-        return row.office if row else None
+        found: dict[int, Office] = {}
+        for row in rows:
+            found.setdefault(kinds[Office.Kind(row.office.kind)], row.office)
+        return found
 
 
 class Coverage(models.Model):

@@ -23,7 +23,7 @@ class Item:
     high: int
 
 
-WORKDAYS, DAYS, YES_NO = _("个工作日"), _("天"), _("是 1 / 否 0")
+WORKDAYS, DAYS, MINUTES, YES_NO = _("个工作日"), _("天"), _("分钟"), _("是 1 / 否 0")
 
 #: Defaults of product.md (Clocks) and domain.md 6.9.
 CATALOGUE: dict[str, Item] = {
@@ -36,6 +36,7 @@ CATALOGUE: dict[str, Item] = {
     "first_visit_days": Item(_("首次回访，化解后"), DAYS, 15, 1, 90),
     "visit_retry_days": Item(_("没联系上，再次回访"), DAYS, 3, 1, 30),
     "visit_remind_days": Item(_("回访提前提醒"), DAYS, 3, 0, 15),
+    "alarm_minutes": Item(_("可能激化没有确认，再次提醒"), MINUTES, 30, 5, 1440),
     "danger_days": Item(_("风险等级有效期"), DAYS, 30, 1, 90),
     "unmerge_days": Item(_("并案可撤销期限"), DAYS, 30, 1, 90),
     "close_not_by_handler": Item(_("警务室、综治中心结案须由经办人以外的人办理"), YES_NO, 1, 0, 1),

@@ -16,6 +16,7 @@ from config.demo.stories import after_settlement, course, visit
 from disputes import clock
 from disputes.field.models import Capture, Visit
 from disputes.models import Dispute
+from followups.alarms import warn
 from villages.models import Area, User
 
 PASTURE, GRAZING, LIVESTOCK, IRRIGATION, _GATHERING, HOMESTEAD, LAND, WATER = KINDS[:8]
@@ -71,7 +72,7 @@ def _programme(history: History, home: Area, far: Area) -> Iterator[tuple[Area, 
     yield far, 1, partial(to_accept, kind=LIVESTOCK, tier=2)
     for village in [v for v in history.county.villages if v.code[:9] == NO_OFFICER][:1]:
         yield village, 1, passed_up_by_the_clock
-    yield home, 1, walked
+    yield home, 2, walked
     yield home, 0, long_unsorted
     yield far, 0, partial(nil_report, days=2)
     for days in (3, 9, 16):
@@ -412,17 +413,22 @@ def capture(rng: random.Random, walk: Visit, at: dt.datetime, number: int) -> Ca
     kind, words, found, danger = sentences.CAPTURED[number]
     sides = [people.villager(rng, walk.village.full_name, at.date()).name for _side in "AB"]
     heard = {"side_a": sides[0], "side_b": sides[1], "kind": kind, "words": words, "found": found}
-    return walk.capture(by=walk.by, at=at, facts=heard | {"may_escalate": danger})
+    agreed = {"chair": walk.by, "consents": {f"A:{sides[0]}": "agreed", f"B:{sides[1]}": "agreed"}}
+    spot = agreed if found == Capture.Found.SETTLED else None
+    row = walk.capture(by=walk.by, at=at, facts=heard | {"may_escalate": danger}, spot=spot)
+    warn(row.pk, at)  # now: the load is one transaction, and its end would be too late
+    return row
 
 
 def walked(history: History, rng: random.Random, village: Area) -> Story:
-    """The last working day's visit: five things captured, one of them a case by the evening."""
+    """The last working day's visit: five things captured, one settled on the spot, one a case by the evening."""
     at = history.moment(rng, history.last_workday(history.today), 9, 11)
     yield at
     walk, captures = begin_walk(history, rng, village, at), []
     for number in range(5):
         yield (at := at + dt.timedelta(minutes=rng.randint(12, 35)))
         captures.append(capture(rng, walk, at, number))
+        tell_of_cases(history, captures[-1])
     yield (at := soon(rng, at))
     walk.end(by=walk.by, at=at, households=rng.randint(9, 18), note="村里平稳，记下的回来分流。")
     officers = history.county.crews[history.county.desk(village, 2).pk]
@@ -435,10 +441,16 @@ def walked(history: History, rng: random.Random, village: Area) -> Story:
         "person": officers[0],
         "note": "先看闸板现场，再请水管员一起到场。",
     }
-    (case,) = captures[0].sort("new", by=officers[0], at=at, version=captures[0].version, **facts)
-    history.made += 1
-    for event in case.events.order_by("pk"):
-        history.told(event)
+    captures[0].sort("new", by=officers[0], at=at, version=captures[0].version, **facts)
+    tell_of_cases(history, captures[0])
+
+
+def tell_of_cases(history: History, row: Capture) -> None:
+    """What follows from the cases that a capture became."""
+    for source in row.sources.select_related("dispute"):
+        history.made += 1
+        for event in source.dispute.events.order_by("pk"):
+            history.told(event)
 
 
 def long_unsorted(history: History, rng: random.Random, village: Area) -> Story:

@@ -316,10 +316,10 @@ def total(count: int | None, capped: bool = False, unit: str = "") -> str:
 
 @register.inclusion_tag("ui/pager.html")
 def pager(
-    previous: str | None = "", next: str | None = "", count: int | None = None, capped: bool = False
+    previous: str | None = "", next: str | None = "", count: int | None = None, capped: bool = False, unit: str = ""
 ) -> dict[str, Any]:
     """The foot of a keyset list: the count and, where there is one, the link to the page before and after."""
-    return {"previous": previous, "next": next, "total": total(count, capped) if count is not None else ""}
+    return {"previous": previous, "next": next, "total": total(count, capped, unit) if count is not None else ""}
 
 
 @register.inclusion_tag("ui/pages.html", takes_context=True)

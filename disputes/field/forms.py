@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import re
 import uuid
+from collections.abc import Iterable
 from typing import Any
 
 from django import forms
+from django.forms.utils import flatatt
 from django.utils import timezone
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _g
 from django.utils.translation import gettext_lazy as _
 
 from disputes import codes, parsing
-from disputes.field.models import Capture
+from disputes.facts import DISPOSITION_NAMES, EXCLUSION_LIST, SAFETY_LABELS, chairs
+from disputes.field.models import POLICE, Capture, Visit, key, spot_of
 from disputes.forms import OTHERS_DATA, Form, ParsedField, PickField, count_field, day_field, text_field, villages_of
 from disputes.models import Dispute
 from disputes.moves import Tier
@@ -26,7 +31,7 @@ COMMON_KINDS = ("02", "01", "0905", "0901", "0908", "0804", "07", "99")
 def side(raw: object) -> str:
     """One side's names, however they were parted, joined by 、."""
     names = re.split(r"[、,，;；]", parsing.text(raw, limit=SIDE_LENGTH))
-    return "、".join(filter(None, (parsing.name(name) for name in names)))
+    return "、".join(dict.fromkeys(filter(None, (parsing.name(name) for name in names))))
 
 
 def side_field(label: Any, **attrs: str) -> ParsedField:
@@ -109,12 +114,171 @@ class CaptureForm(Form):
         return {name: self.cleaned_data[name] for name in Capture.FACTS}
 
 
+class PasteForm(Form):
+    """Rows copied from a table, and the number under which they are saved once."""
+
+    submission = forms.UUIDField(required=False, widget=forms.HiddenInput)
+    text = text_field(_("粘贴表格"), limit=200_000, lines=True, rows=4, needed=_("在表格里选中几行，复制后粘贴到这里"))
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, auto_id="id_paste_%s", **kwargs)  # it stands beside the form of one capture
+
+    @property
+    def number(self) -> uuid.UUID:
+        """The submission of this paste: kept from the first look until it is saved."""
+        try:
+            return uuid.UUID(str(self.data.get("submission", "")))
+        except ValueError:
+            return uuid.uuid4()
+
+
+YES_NO = (("1", _("有")), ("0", _("没有")))
+CONSENTS = (("agreed", _("同意")), ("refused", _("不同意")))
+THEMSELVES = "-"  # no username has it
+
+
+class SpotForm(Form):
+    """What `settle` asks about a 当场化解; everything may be left for later.
+
+    In the loop, before names are known, one answer stands for everybody of a side; `capture` asks each by name, and
+    for the sides and the kind where they were left empty.
+    """
+
+    chair = PickField(label=_("谁说和的"), widget=forms.RadioSelect)
+    text = text_field(_("怎么说好的"), limit=500, help_text=_("不填就用一句话情况"))
+    police = PickField(
+        label=_("治安调解"),
+        choices=[("", _("不是")), ("clear", _("是，七种情形都没有")), ("some", _("有其中之一"))],
+        widget=forms.RadioSelect,
+        help_text=EXCLUSION_LIST,
+    )
+    recording = text_field(_("录音录像编号"), limit=60)
+    disposition = PickField(label=_("处置"), choices=[("", _("没有“有”的不填")), *DISPOSITION_NAMES])
+
+    def __init__(self, *args: Any, place: Visit | Capture, user: User, capture: Capture | None = None, **kwargs: Any):
+        self.capture = capture
+        spot = spot_of(capture) if capture else None
+        #: field → the side and the name that it asks; without a name everybody of the side
+        self.asked: dict[str, tuple[str, str]] = {}
+        initial: dict[str, Any] = {"police": ""}
+        if spot:
+            said = {True: "clear", False: "some", None: ""}[spot.exclusions_clear] if spot.track == POLICE else ""
+            chosen = THEMSELVES if spot.between_themselves else spot.chair.username if spot.chair else ""
+            initial |= {"chair": chosen, "police": said}
+            initial |= {name: getattr(spot, name) for name in ("text", "recording", "disposition")}
+        kwargs["initial"] = {**initial, **(kwargs.get("initial") or {})}
+        super().__init__(*args, prefix="spot", **kwargs)
+        self.people = {who.username: who for who in self._people(place, user)}
+        field = self.fields["chair"]
+        assert isinstance(field, PickField)
+        field.choices = [(THEMSELVES, _g("双方自己说开")), *((name, who.name) for name, who in self.people.items())]
+        if capture and len(field.choices) > 8:
+            field.widget = forms.Select()
+            field.choices = [("", _g("选谁说和的")), *field.choices]
+        for side, label in (("A", _("甲方")), ("B", _("乙方"))):
+            names = [party["name"] for party in capture.parties() if party["side"] == side] if capture else []
+            for number, name in enumerate(names or [""]):
+                words = _("%(name)s同意吗") % {"name": name} if name else _("%(side)s同意吗") % {"side": label}
+                self._add(f"consent_{side}{number}", words, CONSENTS, hint="" if name else _("几个人的逐一问过"))
+                self.asked[f"consent_{side}{number}"] = (side, name)
+                if spot:
+                    self.initial[f"consent_{side}{number}"] = spot.consents.get(f"{side}:{name}", "")
+        # what was answered is for the one who asked alone (domain.md 6.5)
+        told = spot.answers() if spot and capture and capture.by_id == user.pk else {}
+        for question, label in SAFETY_LABELS.items():
+            self._add(f"safety_{question}", label, YES_NO)
+            if question in told:
+                self.initial[f"safety_{question}"] = str(int(told[question]))
+        if capture:
+            self._ask_what_was_left(capture)
+
+    def _people(self, place: Visit | Capture, user: User) -> list[User]:
+        """In the loop those at the village's own two desks, whoever writes first; else everybody who may chair here."""
+        if self.capture:
+            return list(chairs(place, user))
+        near = [who for who, _office in people_of(place, (Tier.VILLAGE, Tier.ROOM))]
+        return [user, *(who for who in near if who.pk != user.pk)]
+
+    def _add(self, name: str, label: Any, choices: Any, hint: Any = "") -> None:
+        self.fields[name] = PickField(label=label, choices=choices, widget=forms.RadioSelect, help_text=hint)
+
+    def _ask_what_was_left(self, capture: Capture) -> None:
+        self.fields["version"] = forms.IntegerField(widget=forms.HiddenInput, initial=capture.version)
+        for name, label in (("side_a", _("甲方")), ("side_b", _("乙方"))):
+            if not getattr(capture, name):
+                self.fields[name] = side_field(label)
+        if not capture.kind:
+            self.fields["kind"] = PickField(
+                label=_("纠纷类型"), choices=[("", _g("选纠纷类型")), *codes.Codes().grouped()]
+            )
+
+    def of(self, *starts: str) -> list[Any]:
+        """The bound fields whose names begin so, in their order."""
+        return [self[name] for name in self.fields if name.startswith(starts)]
+
+    def consents(self) -> list[Any]:
+        return self.of("consent_")
+
+    def questions(self) -> list[Any]:
+        return self.of("safety_")
+
+    def left(self) -> list[Any]:
+        return self.of("side_", "kind")
+
+    def facts(self, parties: list[dict[str, str]]) -> dict[str, Any]:
+        """What was told, as `Spot.take` reads it; `parties` are those the consents stand for."""
+        data = self.cleaned_data
+        consents = {
+            key(party): data[field]
+            for party in parties
+            for field, (side, name) in self.asked.items()
+            if data[field] and side == party["side"] and name in ("", party["name"])
+        }
+        answers = {question: data[f"safety_{question}"] for question in SAFETY_LABELS}
+        police = data["police"]
+        return {
+            **{name: data[name] for name in ("text", "recording", "disposition")},
+            "chair": self.people.get(data["chair"]),
+            "between_themselves": data["chair"] == THEMSELVES or None,
+            "track": POLICE if police else "people",
+            "exclusions_clear": police == "clear" if police else None,
+            "consents": consents,
+            "safety": {question: answer == "1" for question, answer in answers.items() if answer},
+        }
+
+    def left_facts(self) -> dict[str, Any]:
+        return {name: self.cleaned_data.get(name, "") for name in ("side_a", "side_b", "kind")}
+
+
+class LongSelect(forms.Select):
+    """A select drawn in one go: a hundred options as templates cost more than the fifty entries beside them."""
+
+    def render(self, name: str, value: Any, attrs: Any = None, renderer: Any = None) -> SafeString:
+        chosen, options = str(value if value is not None else ""), []
+        for group, choices in self.choices:
+            if isinstance(choices, list | tuple):
+                inner = format_html_join("", _OPTION, (self._option(row, chosen) for row in choices))
+                options.append(format_html('<optgroup label="{}">{}</optgroup>', group, inner))
+            else:
+                options.append(format_html(_OPTION, *self._option((group, choices), chosen)))
+        given = self.build_attrs(self.attrs, {"name": name, **(attrs or {})})
+        drawn = format_html_join("", "{}", ((option,) for option in options))
+        return format_html("<select{}>{}</select>", flatatt(given), drawn)
+
+    @staticmethod
+    def _option(row: tuple[Any, Any], chosen: str) -> tuple[Any, str, Any]:
+        return row[0], SafeString(" selected") if str(row[0]) == chosen else "", row[1]
+
+
+_OPTION = '<option value="{}"{}>{}</option>'
+
+
 class SortForm(Form):
     """What a capture becomes; which of the fields count depends on the button."""
 
     version = forms.IntegerField(widget=forms.HiddenInput)
     tier = PickField(label=_("由哪一级办理"), choices=Tier.choices, widget=forms.RadioSelect)
-    kind = PickField(label=_("纠纷类型"))
+    kind = PickField(label=_("纠纷类型"), widget=LongSelect)
     person = PickField(label=_("经办人"))
     due_on = day_field(_("办结期限"), help_text=_("不填按规定的时限"))
     note = text_field(_("给经办人的话"), limit=1000)
@@ -122,7 +286,9 @@ class SortForm(Form):
     reason = text_field(_("理由或要补充什么"), limit=500)
     until = day_field(_("放到哪天"), help_text=_("可写 周五、+7"))
 
-    def __init__(self, *args: Any, capture: Capture, user: User, **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, capture: Capture, user: User, known: codes.Codes | None = None, **kwargs: Any
+    ) -> None:
         self.capture = capture
         own = [office.tier for office in user.scope.offices if office.pk in user.scope.desks]
         initial = {
@@ -134,7 +300,7 @@ class SortForm(Form):
         super().__init__(*args, **kwargs)
         kind, person = self.fields["kind"], self.fields["person"]
         assert isinstance(kind, PickField) and isinstance(person, PickField)
-        kind.choices = [("", _("选纠纷类型")), *codes.Codes().grouped()]
+        kind.choices = [("", _("选纠纷类型")), *(known or codes.Codes()).grouped()]
         self.people = people_of(capture)
         person.choices = [("", _("由单位安排")), *((u.username, f"{u.name}（{o}）") for u, o in self.people)]
 
@@ -155,9 +321,9 @@ class SortForm(Form):
         }
 
 
-def people_of(capture: Capture) -> list[tuple[User, str]]:
-    """Who works at the three desks that serve the capture's village, with the office."""
-    desks = [desk for tier in Tier.values if (desk := Coverage.objects.desk_for(capture.village, tier))]
-    rows = Posting.objects.filter(in_force(), office__in=desks, user__is_active=True)
+def people_of(place: Visit | Capture, tiers: Iterable[int] = tuple(Tier.values)) -> list[tuple[User, str]]:
+    """Who works at the desks that serve the village at these tiers, with the office."""
+    desks = Coverage.objects.desks_for(place.village, tiers).values()
+    rows = Posting.objects.filter(in_force(), office__in=[desk.pk for desk in desks], user__is_active=True)
     found = {row.user_id: (row.user, row.office.name) for row in rows.select_related("user", "office").order_by("pk")}
     return sorted(found.values(), key=lambda pair: (pair[1], pair[0].username))

@@ -9,20 +9,22 @@ from __future__ import annotations
 
 import datetime as dt
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from django.db import models, transaction
-from django.db.models import Q
+from django.db.models import Count, Q
 from django.utils import timezone
 from django.utils.translation import gettext as _g
 from django.utils.translation import gettext_lazy as _
 
+from audit import keyring
 from audit.locks import locked, once
 from audit.models import record
 from disputes import masking
-from disputes.models import Conflict, Dispute, FactsMissing, MoveRefused, NotYours
+from disputes.models import FAMILY_L1, Agreement, Conflict, Dispute, FactsMissing, MoveRefused, NotYours
 from disputes.moves import Status, Tier
+from disputes.safeguards import SAFETY_QUESTIONS
 from villages.models import DESK_ROLES, Area, Coverage, Office, Role, User
 
 if TYPE_CHECKING:
@@ -31,10 +33,25 @@ if TYPE_CHECKING:
 #: Who sorts what was captured in the villages of their desk.
 SORTERS = frozenset({Role.OFFICER, Role.CENTRE})
 MOST_PARTS = 10  # a pasted page is not a list of disputes
+MOST_ROWS = 200  # pasted at once
+POLICE = Agreement.Track.POLICE
 FOUND_ON_A_VISIT = "06"  # case_source 排查发现
 
 
 Row = TypeVar("Row", bound="Place")
+
+_alarms: list[Callable[[int], object]] = []
+
+
+def on_alarm(function: Callable[[int], object]) -> None:
+    """Let an upper room tell people of 可能激化 (a capture's id) right after the commit; its sweep is the guarantee."""
+    if function not in _alarms:
+        _alarms.append(function)
+
+
+def _alarm(capture_id: int) -> None:
+    for function in _alarms:
+        function(capture_id)
 
 
 class PlaceQuerySet(models.QuerySet[Row]):
@@ -157,36 +174,90 @@ class Visit(Place):
         by: User,
         at: dt.datetime,
         facts: Mapping[str, Any],
+        spot: Mapping[str, Any] | None = None,
         submission: uuid.UUID | None = None,
         request: HttpRequest | None = None,
     ) -> Capture:
-        """One thing that was met; place and free text alone are enough. The same `submission` twice is one capture."""
+        """One thing that was met; place and free text alone are enough. The same `submission` twice is one capture.
+
+        `spot` is what is known of a 当场化解 (`Spot.FACTS`): complete, it is a settled case at once and skips triage;
+        else it waits there and says what is missing.
+        """
+        self._ask(by, facts)
+        mine = Capture.objects.filter(submission=submission, by=by) if submission else Capture.objects.none()
+        return once(mine, lambda: self._capture(by, at, facts, spot or {}, submission, request))
+
+    def capture_many(
+        self,
+        *,
+        by: User,
+        at: dt.datetime,
+        rows: Sequence[Mapping[str, Any]],
+        submission: uuid.UUID,
+        request: HttpRequest | None = None,
+    ) -> int:
+        """Everything that was pasted, in one transaction: all of it or nothing, and the same `submission` twice once.
+
+        How many captures this submission made. Raises FactsMissing when a row has no words or there are too many rows.
+        """
+        for facts in rows:
+            self._ask(by, facts)
+        if not 0 < len(rows) <= MOST_ROWS:
+            raise FactsMissing({"text": _g("一次粘贴 1 到 %(n)d 行") % {"n": MOST_ROWS}})
+        numbers = [uuid.uuid5(submission, str(number)) for number in range(len(rows))]
+
+        def make() -> Capture:
+            made = [self._write(by, at, facts, number, request) for facts, number in zip(rows, numbers, strict=True)]
+            self._go_on()
+            # one row for all of them: the chain's head is held no longer than for one
+            self.log("create", by=by, at=at, detail={"captures": [str(row.uid) for row in made]}, request=request)
+            return made[0]
+
+        mine = Capture.objects.filter(by=by)
+        once(mine.filter(submission=numbers[0]), make)
+        return mine.filter(submission__in=[uuid.uuid5(submission, str(n)) for n in range(MOST_ROWS)]).count()
+
+    def _ask(self, by: User, facts: Mapping[str, Any]) -> None:
         sentence = self.why_not_capture(by)
         if sentence:
             raise MoveRefused(sentence)
         if not facts.get("words"):
             raise FactsMissing({"words": _g("用一句话写下听到的事")})
-        mine = Capture.objects.filter(submission=submission, by=by) if submission else Capture.objects.none()
-        return once(mine, lambda: self._capture(by, at, facts, submission, request))
 
     def _capture(
         self,
         by: User,
         at: dt.datetime,
         facts: Mapping[str, Any],
+        spot: Mapping[str, Any],
         submission: uuid.UUID | None,
         request: HttpRequest | None,
     ) -> Capture:
+        from disputes.field.spot import settle
+
         with transaction.atomic():
-            capture = Capture.objects.create(
-                submission=submission, visit=self, by=by, at=at, desk=self.desk,
-                county=self.county, township=self.township, village=self.village, **facts,
-            )  # fmt: skip
-            if self.ended_at:  # going on after the end: the visit is under way again
-                self.ended_at = None
-                self.save(update_fields=["ended_at"])
+            capture = self._write(by, at, facts, submission, request)
+            self._go_on()
+            # before the log, whose head is locked last: a number is taken on the way
+            if capture.found == Capture.Found.SETTLED and settle(capture, by=by, at=at, facts=spot, request=request):
+                capture.save(update_fields=Capture.SORTED)
             self.log("create", by=by, at=at, detail={"capture": str(capture.uid)}, request=request)
         return capture
+
+    def _write(
+        self, by: User, at: dt.datetime, facts: Mapping[str, Any], submission: uuid.UUID | None, request: Any
+    ) -> Capture:
+        capture = Capture.objects.create(
+            submission=submission, visit=self, by=by, at=at, desk=self.desk,
+            county=self.county, township=self.township, village=self.village, **facts,
+        )  # fmt: skip
+        capture.alarm()
+        return capture
+
+    def _go_on(self) -> None:
+        if self.ended_at:  # going on after the end: the visit is under way again
+            self.ended_at = None
+            self.save(update_fields=["ended_at"])
 
     def end(
         self,
@@ -210,12 +281,21 @@ class Visit(Place):
 class CaptureQuerySet(PlaceQuerySet["Capture"]):
     def unsorted(self) -> CaptureQuerySet:
         """What nobody has decided on yet, wherever it lies."""
-        return self.exclude(state__in=[Capture.State.NONE, Capture.State.CASE])
+        return self.filter(state__in=[Capture.State.NEW, Capture.State.BACK, Capture.State.LATER])
 
     def to_sort(self, today: dt.date) -> CaptureQuerySet:
         """What waits for a sorter: the new ones, and those put off until today; dangerous ones first."""
         due = Q(state=Capture.State.NEW) | Q(state=Capture.State.LATER, put_off_until__lte=today)
         return self.filter(due).order_by("-may_escalate", "at", "pk")
+
+    def waiting_counts(self, today: dt.date) -> dict[str, int]:
+        """How many wait for a sorter, were put off further, and were sent back; one query."""
+        put_off = Q(state=Capture.State.LATER, put_off_until__gt=today)
+        return self.order_by().aggregate(
+            to_sort=Count("pk", filter=~put_off & ~Q(state=Capture.State.BACK)),
+            put_off=Count("pk", filter=put_off),
+            sent_back=Count("pk", filter=Q(state=Capture.State.BACK)),
+        )
 
     def unacknowledged(self) -> CaptureQuerySet:
         """可能激化 that no police officer has taken note of."""
@@ -235,9 +315,9 @@ class Capture(Place):
     class Found(models.TextChoices):
         """What was seen on the spot."""
 
+        SETTLED = "calm", _("当场化解")
         FOLLOW = "follow", _("需要跟进")
         UP = "up", _("需要上报")
-        CALM = "calm", _("当场说开了")
 
     visit = models.ForeignKey(Visit, models.PROTECT, related_name="captures")
     at = models.DateTimeField(_("录入时间"))
@@ -254,7 +334,7 @@ class Capture(Place):
     state = models.CharField(_("状态"), max_length=6, choices=State.choices, default=State.NEW)
     put_off_until = models.DateField(_("放到哪天"), null=True, blank=True)
     reason = models.CharField(_("理由"), max_length=500, blank=True)
-    sorted_by = models.ForeignKey(User, models.PROTECT, null=True, blank=True, related_name="+")
+    sorted_by = models.ForeignKey(User, models.PROTECT, null=True, blank=True, related_name="+", db_index=False)
     sorted_at = models.DateTimeField(null=True, blank=True)
     version = models.PositiveIntegerField(default=1)
 
@@ -262,6 +342,8 @@ class Capture(Place):
 
     #: What its author may still change until it is sorted.
     FACTS = ("side_a", "side_b", "kind", "words", "place", "found", "may_escalate")
+    #: What sorting writes.
+    SORTED = ("state", "reason", "put_off_until", "sorted_by", "sorted_at")
 
     class Meta:
         ordering = ["-pk"]
@@ -269,6 +351,8 @@ class Capture(Place):
             models.Index(fields=["county", "state", "at"], name="capture_by_county_state"),
             models.Index(fields=["township", "state", "at"], name="capture_by_township_state"),
             models.Index(fields=["village", "state", "at"], name="capture_by_village_state"),
+            models.Index(fields=["sorted_by", "sorted_at"], name="capture_by_sorter"),
+            models.Index(fields=["at"], condition=Q(may_escalate=True, acknowledged_at=None), name="capture_alarms"),
         ]
         constraints = [
             models.UniqueConstraint(
@@ -294,6 +378,18 @@ class Capture(Place):
     def names(self) -> list[str]:
         return [name for side in (self.side_a, self.side_b) for name in side.split("、") if name]
 
+    def parties(self) -> list[dict[str, str]]:
+        """Everybody of both sides, as a registration takes them."""
+        return parties_of(self.side_a, self.side_b)
+
+    def lacking_for(self, viewer: User) -> str:
+        """What a 当场化解 still lacks to be a settled case, or why it was refused; empty where nothing is asked."""
+        if self.found != self.Found.SETTLED or not self.is_unsorted:
+            return ""
+        spot = spot_of(self)
+        line = spot.refused or _g("缺：%(what)s") % {"what": "、".join(spot.missing())}
+        return masking.mask_in(line, self.names()) if viewer.scope.masked else line
+
     def sides_for(self, viewer: User) -> str:
         """才让 / 马成 as this viewer may read them: supervisors see 才*."""
         sides = (self.side_a, self.side_b)
@@ -307,6 +403,11 @@ class Capture(Place):
 
     def log(self, action: str, *, by: User, at: dt.datetime, detail: Mapping[str, Any], request: Any = None) -> None:
         self.visit.log(action, by=by, at=at, detail={"capture": str(self.uid), **detail}, request=request)
+
+    def alarm(self) -> None:
+        """Tell the police of 可能激化 as soon as the transaction is committed."""
+        if self.may_escalate and self.acknowledged_at is None:
+            transaction.on_commit(lambda: _alarm(self.pk), robust=True)
 
     # --- its author -------------------------------------------------------------------------------------------------
     def why_not_edit(self, by: User) -> str | None:
@@ -330,7 +431,12 @@ class Capture(Place):
         facts: Mapping[str, Any],
         request: HttpRequest | None = None,
     ) -> None:
-        """What its author adds before it is sorted; one that was sent back waits for its sorter again."""
+        """What its author adds before it is sorted; one that was sent back waits for its sorter again.
+
+        A 当场化解 that is complete by this becomes a case.
+        """
+        from disputes.field.spot import settle
+
         with transaction.atomic():
             row = self._held(version)
             sentence = row.why_not_edit(by)
@@ -342,10 +448,58 @@ class Capture(Place):
                 setattr(row, name, facts[name])
             if row.state == self.State.BACK:
                 row.state, row.reason = self.State.NEW, ""
-            row._write([*self.FACTS, "state", "reason"])
+            if row.found == self.Found.SETTLED:
+                settle(row, by=by, at=at, facts={}, request=request)
+            row._write([*self.FACTS, *self.SORTED])
+            row.alarm()
             row.log("edit", by=by, at=at, detail={}, request=request)
         self.refresh_from_db()
 
+    # --- settled on the spot ----------------------------------------------------------------------------------------
+    def why_not_settle(self, by: User) -> str | None:
+        """Why `by` cannot fill in what a 当场化解 lacks; None when they can: its author, and who sorts."""
+        if by.scope.roles.isdisjoint(DESK_ROLES):
+            raise NotYours(_g("你的岗位不登记走访。需要的联系村委会或警务室"))
+        if not self.is_unsorted:
+            return self._sorted_already()
+        if self.found != self.Found.SETTLED:
+            return _g("现场结果没有选“当场化解”，按一般线索分流")
+        if self.by_id != by.pk and by.scope.roles.isdisjoint(SORTERS):
+            return _g("这条由%(who)s记下，由他补充") % {"who": self.by.name}
+        return None
+
+    def settle(
+        self,
+        *,
+        by: User,
+        at: dt.datetime,
+        version: int,
+        facts: Mapping[str, Any],
+        spot: Mapping[str, Any],
+        request: HttpRequest | None = None,
+    ) -> Dispute | None:
+        """Fill in what a 当场化解 lacks; the settled case when nothing is missing any more, else None.
+
+        `facts` are the sides and the kind, where they were left empty; `spot` is any of `Spot.FACTS`. Raises NotYours,
+        Conflict or MoveRefused.
+        """
+        from disputes.field.spot import settle
+
+        with transaction.atomic():
+            row = self._held(version)
+            sentence = row.why_not_settle(by)
+            if sentence:
+                raise MoveRefused(sentence)
+            for name in ("side_a", "side_b", "kind"):
+                setattr(row, name, getattr(row, name) or facts.get(name) or "")
+            case = settle(row, by=by, at=at, facts=spot, request=request)
+            row._write(["side_a", "side_b", "kind", *self.SORTED])
+            detail = {"sort": "settle", "cases": [case.case_no]} if case else {"settle": "incomplete"}
+            row.log("move" if case else "edit", by=by, at=at, detail=detail, request=request)
+        self.refresh_from_db()
+        return case
+
+    # --- danger -----------------------------------------------------------------------------------------------------
     def acknowledge(self, *, by: User, at: dt.datetime, request: HttpRequest | None = None) -> None:
         """A police officer has taken note of 可能激化; the first one counts."""
         if not by.scope.has(Role.OFFICER):
@@ -368,13 +522,14 @@ class Capture(Place):
             if self.state == self.State.NEW:
                 return _g("这条还没有分流，不用撤销")
             return None
-        if not self.is_unsorted:
-            return _g("%(who)s 在 %(when)s 已经分流：%(state)s。核对后再办") % {
-                "who": self.sorted_by.name if self.sorted_by else "",
-                "when": timezone.localtime(self.sorted_at).strftime("%m-%d %H:%M") if self.sorted_at else "",
-                "state": self.get_state_display(),
-            }
-        return None
+        return None if self.is_unsorted else self._sorted_already()
+
+    def _sorted_already(self) -> str:
+        return _g("%(who)s 在 %(when)s 已经分流：%(state)s。核对后再办") % {
+            "who": self.sorted_by.name if self.sorted_by else "",
+            "when": timezone.localtime(self.sorted_at).strftime("%m-%d %H:%M") if self.sorted_at else "",
+            "state": self.get_state_display(),
+        }
 
     def sort(
         self,
@@ -401,7 +556,7 @@ class Capture(Place):
                 raise FactsMissing(missing)
             cases: list[Dispute] = getattr(row, f"_sort_{name}")(by, at, facts, request) or []
             row.sorted_by, row.sorted_at = (None, None) if name == "undo" else (by, at)
-            row._write(["state", "reason", "put_off_until", "sorted_by", "sorted_at"])
+            row._write([*self.SORTED])
             detail = {"sort": name, "cases": [case.case_no for case in cases]}
             row.log("move", by=by, at=at, detail=detail, request=request)
         self.refresh_from_db()
@@ -445,24 +600,27 @@ class Capture(Place):
 
     def _case(self, words: str, by: User, at: dt.datetime, facts: Mapping[str, Any], request: Any) -> Dispute:
         """A new case from this capture, at the tier and with the person that the sorter chose."""
-        kind, tier = facts["kind"], int(facts["tier"])
-        parties = [
-            {"side": side, "name": name}
-            for side, names in (("A", self.side_a), ("B", self.side_b))
-            for name in filter(None, names.split("、"))
-        ]
-        person: User | None = facts.get("person")
+        tier, person = int(facts["tier"]), facts.get("person")
         desk = Coverage.objects.desk_for(self.village, tier)
         if person and (desk is None or desk.pk not in person.scope.desks):
             raise FactsMissing({"person": _g("%(who)s不在这一级的单位，换一个人或换一级") % {"who": person.name}})
+        case = self.make_case(
+            words, facts["kind"], tier, by=by, at=at, request=request, handler=person,
+            given_until=facts.get("due_on"),
+        )  # fmt: skip
+        if facts.get("note"):
+            case.add_note(by=by, at=at, text=facts["note"], request=request)
+        return case
+
+    def make_case(
+        self, words: str, kind: str, tier: int, *, by: User, at: dt.datetime, request: Any, **more: Any
+    ) -> Dispute:
+        """Register what was captured and keep it as the case's source; the row itself is written by the caller."""
         given = {
             "village": self.village, "tier": tier, "type_l1": kind[:2], "type_l2": kind if len(kind) == 4 else "",
             "source": FOUND_ON_A_VISIT, "found_on": self.visit.visited_on, "place": self.place, "narrative": words,
-            "handler": person, "given_until": facts.get("due_on"),
         }  # fmt: skip
-        case = Dispute.objects.register(by=by, at=at, facts=given, parties=parties, request=request)
-        if facts.get("note"):
-            case.add_note(by=by, at=at, text=facts["note"], request=request)
+        case = Dispute.objects.register(by=by, at=at, facts=given | more, parties=self.parties(), request=request)
         Source.objects.create(capture=self, dispute=case, how=Source.How.NEW, by=by, at=at)
         self.state, self.reason, self.put_off_until = self.State.CASE, "", None
         return case
@@ -495,6 +653,109 @@ class Capture(Place):
             undone.append(case)
         self.state, self.reason, self.put_off_until = self.State.NEW, "", None
         return undone
+
+
+class Spot(models.Model):
+    """当场化解: what `settle` will ask about a capture, as far as it was told at the doorstep.
+
+    It lives until the capture is a settled case; then the case holds everything and this row goes.
+    """
+
+    capture = models.OneToOneField(Capture, models.CASCADE, primary_key=True, related_name="spot")
+    uid = models.UUIDField(default=uuid.uuid4, editable=False)  # made before the insert: the AAD
+    chair = models.ForeignKey(User, models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("谁说和的"))
+    between_themselves = models.BooleanField(_("双方自己说开"), default=False)
+    track = models.CharField(max_length=8, blank=True)  # as of Agreement; police: 现场治安调解
+    exclusions_clear = models.BooleanField(_("七种情形都没有"), null=True, blank=True)  # never which one (domain 6.4)
+    recording = models.CharField(_("录音录像编号"), max_length=60, blank=True)  # instead of a paper (APR 178)
+    consents = models.JSONField(default=dict)  # "A:马文林" → agreed or refused: a changed name is asked again
+    safety = models.TextField(blank=True)  # the five answers (DVA 2), sealed
+    disposition = models.CharField(_("处置"), max_length=20, blank=True)
+    text = models.CharField(_("怎么说好的"), max_length=500, blank=True)
+    refused = models.CharField(max_length=300, blank=True)  # why `settle` said no when nothing was missing
+
+    #: Facts that are kept as they are told; beside them `consents` and `safety`, which add to what was told before.
+    PLAIN = ("chair", "between_themselves", "track", "exclusions_clear", "recording", "disposition", "text")
+    FACTS = (*PLAIN, "consents", "safety")
+
+    def __str__(self) -> str:
+        return str(self.capture_id)
+
+    def take(self, facts: Mapping[str, Any]) -> None:
+        """Add what is told now; what is not mentioned stays."""
+        for name in self.PLAIN:
+            if facts.get(name) not in (None, ""):
+                setattr(self, name, facts[name])
+        if facts.get("between_themselves"):
+            self.chair = None
+        elif facts.get("chair"):
+            self.between_themselves = False
+        people = {key(party) for party in self.capture.parties()}
+        told = {**self.consents, **(facts.get("consents") or {})}
+        self.consents = {name: answer for name, answer in told.items() if name in people}
+        if facts.get("safety"):
+            answers = self.answers() | facts["safety"]
+            text = ",".join(f"{name}={int(yes)}" for name, yes in answers.items())
+            self.safety = keyring.seal(text, table="disputes_spot", column="safety", uid=self.uid)
+
+    def answers(self) -> dict[str, bool]:
+        """The answers to the five questions so far; for whoever handles it alone."""
+        if not self.safety:
+            return {}
+        text = keyring.unseal(self.safety, table="disputes_spot", column="safety", uid=self.uid)
+        return {name: value == "1" for name, _sign, value in (part.partition("=") for part in text.split(","))}
+
+    def missing(self) -> list[str]:
+        """Each thing without which this is no settled case, in the order of the form."""
+        capture = self.capture
+        lacks = [
+            str(Capture._meta.get_field(name).verbose_name)  # type: ignore[union-attr]
+            for name in ("side_a", "side_b", "kind")
+            if not getattr(capture, name)
+        ]
+        if self.chair_id is None and not self.between_themselves:
+            lacks.append(_g("谁说和的"))
+        lacks += [
+            _g("%(name)s是否同意") % {"name": party["name"]}
+            for party in capture.parties()
+            if key(party) not in self.consents
+        ]
+        if capture.kind[:2] == FAMILY_L1:
+            answers = self.answers()
+            open_questions = len(SAFETY_QUESTIONS) - len(answers)
+            if open_questions:
+                lacks.append(_g("安全问题还差 %(n)d 项") % {"n": open_questions})
+            elif any(answers.values()) and not self.disposition:
+                lacks.append(_g("处置"))
+        if self.track == POLICE:
+            if self.exclusions_clear is None:
+                lacks.append(_g("核对七种不适用情形"))
+            if not self.recording:
+                lacks.append(_g("录音录像编号"))
+        return lacks
+
+
+def parties_of(side_a: str, side_b: str) -> list[dict[str, str]]:
+    """One mapping for each name of two sides that are written with 、 between the names."""
+    return [
+        {"side": side, "name": name}
+        for side, names in (("A", side_a), ("B", side_b))
+        for name in names.split("、")
+        if name
+    ]
+
+
+def key(party: Mapping[str, str]) -> str:
+    """By what a party's consent is kept before there is a Party."""
+    return f"{party['side']}:{party['name']}"
+
+
+def spot_of(capture: Capture) -> Spot:
+    """What is known of the 当场化解 of this capture; an empty one, unsaved, where nothing was told."""
+    try:
+        return capture.spot
+    except Spot.DoesNotExist:
+        return Spot(capture=capture)
 
 
 #: What a capture may become → the facts that this takes, each with the sentence when it is missing.

@@ -5,9 +5,10 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable
 from typing import Any
+from urllib.parse import urlencode
 
 from django.contrib import messages
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.core.paginator import Paginator
 from django.db import transaction
 from django.db.models import Count, Q
@@ -17,9 +18,12 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from audit.models import record_read_once
 from disputes import codes, drafts
-from disputes.field.forms import CaptureForm, EndForm, SortForm, VisitForm
-from disputes.field.models import SORTERS, SORTS, Capture, Visit
+from disputes.field import pasted
+from disputes.field.forms import CaptureForm, EndForm, PasteForm, SortForm, SpotForm, VisitForm
+from disputes.field.models import SORTERS, SORTS, Capture, Visit, parties_of
+from disputes.filters import Page
 from disputes.matching import suggestions
 from disputes.models import Dispute, FactsMissing, MoveRefused
 from disputes.views import me, needs_desk, says_no
@@ -41,7 +45,7 @@ def _visit(request: HttpRequest, uid: Any) -> Visit:
 
 def _capture(request: HttpRequest, uid: Any) -> Capture:
     rows = Capture.objects.visible_to(me(request)).select_related(
-        "village__parent", "visit__village", "by", "sorted_by"
+        "village__parent", "visit__village", "by", "sorted_by", "spot__chair"
     )
     found = rows.filter(uid=uid).first()
     if found is None:
@@ -69,12 +73,19 @@ def visits(request: HttpRequest) -> HttpResponse:
     user = me(request)
     if user.scope.q() is None:
         raise PermissionDenied(_("你的岗位不看走访。回首页看你能办的事"))
-    rows = Visit.objects.visible_to(user).select_related("village__parent", "by").order_by("-visited_on", "-pk")
-    page = Paginator(rows, PAGE).get_page(request.GET.get("page"))
-    _count_captures(page.object_list)
+    visible = Visit.objects.visible_to(user)
+    rows = visible.select_related("village__parent", "by")
+    page = Page(rows, request.GET, counted=visible, column="visited_on")
+    _count_captures(page.rows)
     may_begin = not user.scope.roles.isdisjoint(DESK_ROLES)
     mine = Capture.objects.filter(by=user, state=Capture.State.BACK).select_related("village").order_by("at")
-    context = {"page": page, "may_begin": may_begin, "sent_back": list(mine) if may_begin else []}
+    context = {
+        "page": page,
+        "next": page.next and f"?{urlencode({'after': page.next})}",
+        "previous": page.previous and f"?{urlencode({'before': page.previous})}",
+        "may_begin": may_begin,
+        "sent_back": list(mine) if may_begin else [],
+    }
     return render(request, "disputes/field/visits.html", context)
 
 
@@ -111,45 +122,64 @@ def begin(request: HttpRequest) -> HttpResponse:
 def visit(request: HttpRequest, uid: Any) -> HttpResponse:
     """The loop: what was captured so far and the next entry. Others in scope read the summary."""
     found, user, now = _visit(request, uid), me(request), timezone.now()
-    key = f"capture:{found.uid}"
+    draft = f"capture:{found.uid}"
     if request.method == "GET":
-        kept = drafts.load(user, key) if found.by_id == user.pk else None
+        record_read_once(actor=user, subject=str(found.uid), county=found.village.county_code, request=request)
+        kept = drafts.load(user, draft) if found.by_id == user.pk else None
         form = CaptureForm(kept[0]) if kept else CaptureForm()
+        spot = SpotForm(kept[0], place=found, user=user) if kept else None
         if kept:
-            drafts.show(form)
-        return _visit_page(request, found, form, restored=kept[1] if kept else None)
+            drafts.show(form, spot)
+        return _visit_page(request, found, form, spot, restored=kept[1] if kept else None)
     _unless(found.why_not_capture(user))
-    form = CaptureForm(request.POST)
-    if not form.is_valid():
-        return _visit_page(request, found, form, status=422)
+    form, spot, told = CaptureForm(request.POST), None, {}
+    valid = form.is_valid()
+    if form.data.get("found") == Capture.Found.SETTLED:
+        spot = SpotForm(request.POST, place=found, user=user)
+        valid = spot.is_valid() and valid
+        told = spot.facts(parties_of(form.cleaned_data["side_a"], form.cleaned_data["side_b"])) if valid else {}
+    if not valid:
+        return _visit_page(request, found, form, spot, status=422)
     submission = form.cleaned_data["submission"]
     with transaction.atomic():
-        found.capture(by=user, at=now, facts=form.facts(), submission=submission, request=request)
-        drafts.drop(user, key)
+        row = found.capture(by=user, at=now, facts=form.facts(), spot=told, submission=submission, request=request)
+        drafts.drop(user, draft)
+    words = saved_words(row, user)
     if request.headers.get("HX-Request"):
-        return _visit_page(request, found, CaptureForm(), saved=True)
-    messages.success(request, _("已存下，接着记下一条"))
+        return _visit_page(request, found, CaptureForm(), saved=words)
+    messages.success(request, words)
     return HttpResponseRedirect(f"/visits/{uid}/#loop")
+
+
+def saved_words(row: Capture, user: User) -> str:
+    """What became of an entry that was just saved."""
+    if row.state == Capture.State.CASE:
+        return _("当场化解已立案 %(no)s，接着记下一条") % {"no": row.sources.get().dispute.case_no}
+    lacking = row.lacking_for(user)
+    return _("已存下，%(lacking)s。接着记下一条") % {"lacking": lacking} if lacking else _("已存下，接着记下一条")
 
 
 def _visit_page(
     request: HttpRequest,
     found: Visit,
     form: CaptureForm,
+    spot: SpotForm | None = None,
     *,
     restored: dt.datetime | None = None,
-    saved: bool = False,
+    saved: str = "",
     status: int = 200,
 ) -> HttpResponse:
     user = me(request)
-    rows = _shown(found.captures.select_related("village__parent", "by").order_by("pk"), user)
+    rows = _shown(found.captures.select_related("village__parent", "by", "spot").order_by("pk"), user)
     mine = found.by_id == user.pk and not user.scope.roles.isdisjoint(DESK_ROLES)
     context = {
         "visit": found,
         "rows": rows,
         "number": len(rows) + 1,
         "form": form,
+        "spot": (spot or SpotForm(place=found, user=user)) if mine else None,
         "end": EndForm(initial={"households": found.households, "note": found.note}, auto_id="id_end_%s"),
+        "paste": PasteForm(),
         "mine": mine,
         "restored": restored,
         "saved": saved,
@@ -158,6 +188,61 @@ def _visit_page(
     }
     part = "disputes/field/loop.html" if request.headers.get("HX-Request") else "disputes/field/visit.html"
     return render(request, part, context, status=status)
+
+
+@require_http_methods(["GET", "POST"])
+@says_no
+def paste(request: HttpRequest, uid: Any) -> HttpResponse:
+    """Rows copied from WPS or Excel: read, shown with what is wrong in which row, corrected, and saved all at once."""
+    found, user = _visit(request, uid), me(request)
+    _unless(found.why_not_capture(user))
+    draft = f"paste:{found.uid}"
+    kept = drafts.load(user, draft) if request.method == "GET" else None
+    data = request.POST if request.method == "POST" else kept[0] if kept else None
+    form, table, status = PasteForm(data), None, 200
+    if kept:
+        drafts.show(form)
+    if data is not None and "rows" in data:
+        table = pasted.again(data)
+    elif request.method == "POST" and form.is_valid():
+        try:
+            return _paste_page(request, found, form, pasted.read(form.data["text"]))
+        except ValidationError as error:
+            form.add_error("text", error)
+    if request.method == "POST" and table:
+        facts = [row.facts for row in table.rows if not row.skip]
+        if facts and not table.wrong:
+            with transaction.atomic():
+                n = found.capture_many(by=user, at=timezone.now(), rows=facts, submission=form.number, request=request)
+                drafts.drop(user, draft)
+            messages.success(request, _("已存下 %(n)d 条，等待分流") % {"n": n})
+            return HttpResponseRedirect(f"/visits/{uid}/")
+        table.problem = "" if facts else _("每一行都跳过了，至少留一行")
+    if request.method == "POST":
+        status = 422
+    return _paste_page(request, found, form, table, restored=kept[1] if kept else None, status=status)
+
+
+def _paste_page(
+    request: HttpRequest,
+    found: Visit,
+    form: PasteForm,
+    table: pasted.Table | None,
+    *,
+    restored: dt.datetime | None = None,
+    status: int = 200,
+) -> HttpResponse:
+    context = {
+        "visit": found,
+        "form": form,
+        "table": table,
+        "columns": pasted.COLUMNS,
+        "restored": restored,
+        "has_errors": status == 422,
+        "draft_key": f"paste:{found.uid}",
+        "submission": form.number,
+    }
+    return render(request, "disputes/field/paste.html", context, status=status)
 
 
 @require_POST
@@ -194,9 +279,11 @@ def capture(request: HttpRequest, uid: Any) -> HttpResponse:
         if sent.is_valid():
             version = sent.cleaned_data["version"] or 0
             found.edit(by=user, at=timezone.now(), version=version, facts=sent.facts(), request=request)
-            messages.success(request, _("已补充，等待分流"))
+            messages.success(request, _settled_words(found, user) or _("已补充，等待分流"))
             return HttpResponseRedirect(f"/captures/{uid}/")
         form, status = sent, 422
+    if request.method == "GET":
+        _log_reading(request, found)
     sources = found.sources.select_related("dispute", "by")
     seen = set(Dispute.objects.visible_to(user).filter(sources__capture=found).values_list("pk", flat=True))
     context = {
@@ -206,9 +293,54 @@ def capture(request: HttpRequest, uid: Any) -> HttpResponse:
         "may_edit": may_edit,
         "sources": [source for source in sources if source.dispute_id in seen],
         "may_acknowledge": _may_acknowledge(user, found),
+        "may_settle": _may_settle(user, found),
         "has_errors": status == 422,
     }
     return render(request, "disputes/field/capture.html", context, status=status)
+
+
+def _log_reading(request: HttpRequest, found: Capture) -> None:
+    """Who read what was heard: as for a case."""
+    county = found.village.county_code
+    record_read_once(actor=me(request), subject=str(found.uid), county=county, request=request)
+
+
+def _settled_words(found: Capture, user: User) -> str:
+    """What a 当场化解 became or still lacks; empty for any other capture."""
+    if found.found != Capture.Found.SETTLED:
+        return ""
+    if found.state == Capture.State.CASE:
+        return _("当场化解已立案 %(no)s，回访已排上") % {"no": found.sources.get(undone_at=None).dispute.case_no}
+    return found.lacking_for(user)
+
+
+def _may_settle(user: User, found: Capture) -> bool:
+    return not user.scope.roles.isdisjoint(DESK_ROLES) and found.why_not_settle(user) is None
+
+
+@require_http_methods(["GET", "POST"])
+@says_no
+def settle(request: HttpRequest, uid: Any) -> HttpResponse:
+    """What a 当场化解 lacks is filled in, by its author or by whoever sorts; complete, it is a settled case."""
+    found, user = _capture(request, uid), me(request)
+    _unless(found.why_not_settle(user))
+    form = SpotForm(request.POST if request.method == "POST" else None, place=found, user=user, capture=found)
+    if request.method == "POST" and form.is_valid():
+        left = form.left_facts()
+        parties = parties_of(found.side_a or left["side_a"], found.side_b or left["side_b"])
+        found.settle(
+            by=user, at=timezone.now(), version=form.cleaned_data["version"], facts=left,
+            spot=form.facts(parties), request=request,
+        )  # fmt: skip
+        messages.success(request, _settled_words(found, user))
+        if found.state != Capture.State.CASE:
+            return HttpResponseRedirect(f"/captures/{uid}/settle/")
+        return HttpResponseRedirect(f"/visits/{found.visit.uid}/" if found.by_id == user.pk else "/triage/")
+    if request.method == "GET":
+        _log_reading(request, found)
+    status = 422 if request.method == "POST" else 200
+    context = {"capture": found, "row": _shown([found], user)[0], "form": form, "has_errors": status == 422}
+    return render(request, "disputes/field/settle.html", context, status=status)
 
 
 def _may_acknowledge(user: User, found: Capture) -> bool:
@@ -225,17 +357,18 @@ def acknowledge(request: HttpRequest, uid: Any) -> HttpResponse:
     return HttpResponseRedirect(f"/triage/?at={uid}")
 
 
-def _shown(captures: Any, user: User) -> list[dict[str, Any]]:
+def _shown(captures: Any, user: User, known: codes.Names | None = None) -> list[dict[str, Any]]:
     """Plain values of each row, as this viewer may read them."""
-    known = codes.names()
+    known = known or codes.names()
+    states, results = dict(Capture.State.choices), {"": "", **dict(Capture.Found.choices)}
     return [
         {
             "uid": row.uid,
             "sides": row.sides_for(user),
             "words": row.words_for(user),
             "kind": codes.type_name(known, row.kind[:2], row.kind if len(row.kind) == 4 else "") if row.kind else "",
-            "found": row.get_found_display() if row.found else "",
-            "state": row.get_state_display(),
+            "found": results[row.found],
+            "state": states[row.state],
             "unsorted": row.is_unsorted,
             "may_escalate": row.may_escalate,
             "acknowledged": row.acknowledged_at is not None,
@@ -245,6 +378,7 @@ def _shown(captures: Any, user: User) -> list[dict[str, Any]]:
             "at": row.at,
             "reason": row.reason,
             "until": row.put_off_until if row.state == Capture.State.LATER else None,
+            "lacking": row.lacking_for(user),
         }
         for row in captures
     ]
@@ -261,46 +395,60 @@ def triage(request: HttpRequest) -> HttpResponse:
 def _triage_page(request: HttpRequest, user: User, at: str, form: SortForm | None = None, **more: Any) -> HttpResponse:
     now = timezone.now()
     today = timezone.localdate(now)
-    visible = Capture.objects.visible_to(user)
-    waiting = visible.to_sort(today).select_related("village__parent", "by")
-    page = Paginator(waiting, PAGE).get_page(request.GET.get("page"))
+    visible, known = Capture.objects.visible_to(user), codes.Codes()
+    counts = visible.unsorted().waiting_counts(today)
+    waiting = visible.to_sort(today).select_related("village__parent", "by", "spot").only(*ENTRY)
+    paginator = Paginator(waiting, PAGE)
+    paginator.count = counts["to_sort"]  # counted with the other two
+    page = paginator.get_page(request.GET.get("page"))
     rows = list(page.object_list)
     chosen = next((row for row in rows if str(row.uid) == at), rows[0] if rows else None)
     context: dict[str, Any] = {
         "page": page,
-        "rows": _shown(rows, user),
-        "recent": _recent(user, now),
-        "put_off": visible.filter(state=Capture.State.LATER, put_off_until__gt=today).count(),
-        "sent_back": visible.filter(state=Capture.State.BACK).count(),
+        "rows": _shown(rows, user, known.names),
+        "recent": _recent(user, now, known.names),
+        **counts,
         **more,
     }
     if chosen:
         row = Capture.objects.select_related("village__parent", "visit__village", "by").get(pk=chosen.pk)
+        _log_reading(request, row)
         number = rows.index(chosen)
         context |= {
             "capture": row,
             "chosen": context["rows"][number],
             "number": page.start_index() + number,
             "next": rows[number + 1].uid if number + 1 < len(rows) else "",
-            "form": form or SortForm(capture=row, user=user),
-            "similar": _similar(row, user),
+            "form": form or SortForm(capture=row, user=user, known=known),
+            "similar": _similar(row, user, known.names),
             "may_acknowledge": _may_acknowledge(user, row),
         }
     return render(request, "disputes/field/triage.html", context, status=422 if form else 200)
 
 
-def _recent(user: User, now: dt.datetime) -> list[dict[str, Any]]:
+#: What an entry of the list reads.
+ENTRY = (
+    *("uid", "side_a", "side_b", "words", "kind", "found", "state", "may_escalate", "acknowledged_at", "place", "at"),
+    *("reason", "put_off_until", "by__name", "spot"),
+    *("village__short_name", "village__level", "village__parent__short_name"),
+)
+
+
+def _recent(user: User, now: dt.datetime, known: codes.Names) -> list[dict[str, Any]]:
     """What this person sorted in the last day, each with its undo."""
-    done = Capture.objects.visible_to(user).filter(sorted_by=user, sorted_at__gte=now - dt.timedelta(days=1))
-    rows = list(done.select_related("village__parent", "by").order_by("-sorted_at")[:5])
-    return [shown | {"version": row.version} for shown, row in zip(_shown(rows, user), rows, strict=True)]
+    mine = Capture.objects.filter(sorted_by=user, sorted_at__gte=now - dt.timedelta(days=1)).order_by("-sorted_at")
+    last = list(mine.values_list("pk", flat=True)[:5])  # by its own index; the scope's would read a township's history
+    if not last:
+        return []
+    done = Capture.objects.visible_to(user).filter(pk__in=last).order_by("-sorted_at")
+    rows = list(done.select_related("village__parent", "by", "spot"))
+    return [shown | {"version": row.version} for shown, row in zip(_shown(rows, user, known), rows, strict=True)]
 
 
-def _similar(row: Capture, user: User) -> list[dict[str, Any]]:
+def _similar(row: Capture, user: User, known: codes.Names) -> list[dict[str, Any]]:
     """Cases in scope that may be the same matter; a hint, never a decision."""
     people = [{"name": name} for name in row.names()]
     found = suggestions(user, village=row.village, parties=people, type_l2=row.kind if len(row.kind) == 4 else "")
-    known = codes.names()
     return [
         {
             "case": one.case,

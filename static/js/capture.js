@@ -23,3 +23,19 @@ ui.each("form[data-capture]", function (form) {
     clearTimeout(timer);
   });
 });
+
+// What belongs to one answer: data-when="found=calm" shows and opens while an answer of that name begins so.
+ui.each("[data-when]", function (part) {
+  const form = part.closest("form");
+  const name = part.dataset.when.split("=")[0];
+  const wanted = part.dataset.when.split("=")[1];
+
+  function show() {
+    const given = form.querySelector('[name$="' + name + '"]:checked, select[name$="' + name + '"]');
+    const value = given ? given.value : form.dataset[name] || "";
+    part.hidden = value.indexOf(wanted) !== 0;
+    if (part.tagName === "DETAILS") part.open = !part.hidden;
+  }
+  form.addEventListener("change", show);
+  show();
+});

@@ -157,13 +157,13 @@ class County:
         return case
 
     def _capture(self, relation: str) -> Capture:
-        """Something dangerous, met by the village's own assistant."""
+        """Something dangerous, met by the village's own assistant, who says that it was settled on the spot."""
         village: Area = getattr(self.w, WALKS[relation])
         by, day = self.desk_users[village.pk, 1], timezone.localdate(self.now)
         walk = Visit.objects.begin(by=by, at=self.now, village=village, visited_on=day)
         a, b = PLAIN_NAMES
         heard = {"side_a": a, "side_b": b, "kind": "09", "words": f"{a}和{b}在渠口吵", "may_escalate": True}
-        return walk.capture(by=by, at=self.now, facts=heard)
+        return walk.capture(by=by, at=self.now, facts=heard | {"found": "calm"})
 
     def _parties(self, first: str, second: str, guardian: str = "") -> list[dict[str, Any]]:
         """Two parties with everything that is sealed; with a guardian the first is a minor."""
@@ -268,7 +268,7 @@ def kind_of(route: str) -> str:
         return "none"
     if "<case_no>" in route:
         return "part" if any(mark in route for mark in ("<party>", "<party_id>", "<uid>")) else "case"
-    if route.startswith(("visits/<uid>", "captures/<uid>", "triage/<uid>")):
+    if route.removeprefix("api/v1/").startswith(("visits/<uid>", "captures/<uid>", "triage/<uid>")):
         return "walk"
     if "notices/<pk>" in route or "saved/<pk>" in route or "saved-filters/<pk>" in route:
         return "mine"

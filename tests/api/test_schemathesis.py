@@ -25,6 +25,7 @@ from schemathesis.checks import load_all_checks
 from schemathesis.pytest.lazy import get_all_tests
 
 from config.wsgi import application
+from disputes.field.models import Capture, Visit
 from followups.models import Notice
 from tests import factories as f
 from tests.api.situations import SITUATIONS, days_ahead, handle, new, settled
@@ -45,6 +46,7 @@ def county(db: None, monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     w.open_case, w.settled_case = new(w), settled(w)
     w.parties = w.open_case.principal_parties()
     w.attachment = attach(w)
+    w.walk, w.heard = heard(w)
     handle(w.open_case)
     w.own = {}
     for role in ROLES:
@@ -53,6 +55,14 @@ def county(db: None, monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
         saved = user.saved_filters.create(name="在办", query="status=mediating")
         w.own[role] = {"notices": notice.pk, "saved-filters": saved.pk}
     return w
+
+
+def heard(w: SimpleNamespace) -> tuple[Visit, Capture]:
+    """A visit and what was captured on it: dangerous, and said to be settled on the spot."""
+    at = timezone.now()
+    walk = Visit.objects.begin(by=w.assistant, at=at, village=w.village, visited_on=timezone.localdate(at))
+    facts = {"side_a": "马文林", "side_b": "王世昌", "words": "渠口吵", "found": "calm", "may_escalate": True}
+    return walk, walk.capture(by=w.assistant, at=at, facts=facts)
 
 
 def attach(w: SimpleNamespace) -> str:
@@ -129,6 +139,7 @@ def send(case: schemathesis.Case, county: SimpleNamespace, answered: set[int]) -
 
 def lead(case: schemathesis.Case, w: SimpleNamespace) -> None:
     path = case.operation.path
+    noun = path.split("/")[3]
     ready = w.ready.get(path.split("/moves/")[1].rstrip("/")) if "/moves/" in path else None
     dispute = ready.case if ready else w.settled_case if "/followups/" in path else w.open_case
     if "/void-requests/" in path:
@@ -137,7 +148,7 @@ def lead(case: schemathesis.Case, w: SimpleNamespace) -> None:
         found = {
             "case_no": dispute.case_no,
             "party_id": dispute.principal_parties()[0].pk,
-            "uid": w.attachment,
+            "uid": str(w.walk.uid if noun == "visits" else w.heard.uid if noun in FIELD else w.attachment),
             "code": CODES["village"],
         }
         if name in found:
@@ -150,8 +161,30 @@ def lead(case: schemathesis.Case, w: SimpleNamespace) -> None:
             case.query[name] = str(timezone.localdate())
     for name in ("cursor", "page", "township", "office", "type", "parent", "table"):
         (case.query or {}).pop(name, None)
-    if isinstance(case.body, dict):
+    if "visit" in (case.query or {}):
+        case.query["visit"] = str(w.walk.uid)
+    if isinstance(case.body, dict) and noun in FIELD:
+        lead_field(case.body, path, w)
+    elif isinstance(case.body, dict):
         lead_body(case.body, path, dispute, ready.body if ready else {}, w)
+
+
+#: Nouns of the room of visits.
+FIELD = {"visits", "captures", "triage"}
+
+
+def lead_field(body: dict[str, Any], path: str, w: SimpleNamespace) -> None:
+    """The same for the room of visits, captures and triage."""
+    body.update({name: value for name, value in CODES.items() if name in body})
+    if "version" in body:
+        body["version"] = w.heard.version
+    fits = {"kind": "0905", "target": w.open_case.case_no, "person": "officer", "chair": "village_mediator"}
+    fits |= {"visited_on": str(timezone.localdate()), "due_on": days_ahead(9), "until": days_ahead(9)}
+    body.update({name: value for name, value in fits.items() if body.get(name)})
+    if body.get("person"):
+        body["tier"] = 2  # where that person works
+    if isinstance(body.get("settled"), dict) and body["settled"].get("chair"):
+        body["settled"]["chair"] = "village_mediator"
 
 
 def lead_to_own(case: schemathesis.Case, own: dict[str, int]) -> None:

@@ -18,6 +18,7 @@ from rustpy_xlsxwriter import write_worksheet
 from audit import keyring
 from audit.models import AccessLog
 from disputes import models as d
+from disputes.field import models as field
 from followups.models import ReturnVisit
 from ledgers.month import Month
 
@@ -29,6 +30,8 @@ found_on registered_at arrived_at due_on due_provisional is_paused desk__name {P
 LEDGER_ROW = f"""dispute__case_no dispute__found_on dispute__source dispute__type_l2 dispute__side_a dispute__side_b
 dispute__people_count dispute__amount dispute__narrative dispute__danger dispute__desk__name dispute__due_on opened_at
 left_at left_as no dispute_id dispute__{PLACE.split()[-1]} {" ".join(PLACE.split()[:2])}""".split()
+CAPTURE_ROW = """uid side_a side_b kind words place found state may_escalate at by__name village__short_name
+village__parent__short_name visit__visited_on""".split()
 
 TOLD = ("note", "settle", "end", "refer", "withdraw", "merge")
 
@@ -106,6 +109,25 @@ def register(request):
         d.Counter.objects.create(key=uuid.uuid4().hex[:20])
         plain_log_row(request)
     return HttpResponseRedirect(f"/disputes/{case.case_no}/")
+
+
+def capture(request, uid):
+    sent, now = request.POST, timezone.now()
+    visit = field.Visit.objects.filter(request.user.scope.q(), uid=uid).values(
+        "id", "county_id", "township_id", "village_id", "desk_id").get()  # fmt: skip
+    with transaction.atomic():
+        field.Capture.objects.create(
+            visit_id=visit.pop("id"), **visit, by_id=request.user.pk, at=now, side_a=sent["side_a"],
+            side_b=sent["side_b"], kind=sent["kind"], words=sent["words"], place=sent["place"], found=sent["found"],
+        )  # fmt: skip
+        plain_log_row(request)
+    return HttpResponseRedirect(f"/visits/{uid}/")
+
+
+def triage(request):
+    rows = field.Capture.objects.filter(request.user.scope.q(), state="new")
+    shown = list(rows.order_by("-may_escalate", "at", "id").values(*CAPTURE_ROW)[:50])
+    return HttpResponse(render_to_string("bench/triage.html", {"rows": shown, "count": rows.order_by().count()}))
 
 
 def ledger(request):

@@ -30,22 +30,28 @@ def main(size: int) -> None:
     out = open(os.devnull, "w")  # noqa: SIM115
     call_command("load_demo", disputes=min(size, 60), password=PASSWORD, today=TODAY, stdout=out)
     from django.db import connection
+    from django.utils import timezone
 
+    from disputes.field.models import Visit
     from disputes.models import Dispute
     from villages.models import Code, User
 
     grow(size)
+    capture(2 * size)
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE")
     centre = User.objects.get(username="centre1")
     seen = Dispute.objects.visible_to(centre).exclude(status__in=["voided", "merged"])
     village = seen.values_list("village__code", flat=True).first()
+    begun = {"village": seen.select_related("village__parent__parent").first().village, "visited_on": TODAY}
+    walk = Visit.objects.begin(by=centre, at=timezone.now(), **begun)
     print(
         json.dumps(
             {
                 "cases": list(seen.order_by("-pk").values_list("case_no", flat=True)[:400]),
                 "entries": entries(seen.filter(protected=False).exclude(type_l2="").order_by("-pk")[:400]),
                 "village": village,
+                "walk": str(walk.uid),
                 "scope": seen.count(),
                 "county": Dispute.objects.count(),
                 "type": Code.objects.filter(table="dispute_type_zz_l2", code__startswith="02").first().code,
@@ -165,6 +171,45 @@ def grow(size: int) -> None:
             row.party_id = party.pk
             visits_new.append(row)
         ReturnVisit.objects.bulk_create(visits_new, batch_size=200)
+
+
+def capture(size: int) -> None:
+    """Visits of a year over all villages with five captures each; one in fifty waits to be sorted."""
+    from django.utils import timezone
+
+    from disputes.field.models import Capture, Visit
+    from villages.models import Area, Coverage, Posting
+
+    dice, now = random.Random(2026), timezone.now()
+    places = []
+    for village in Area.objects.filter(level=5, served=True).select_related("parent__parent"):
+        desk, own = (Coverage.objects.desk_for(village, tier) for tier in (2, 1))
+        by = own and Posting.objects.filter(office=own).values_list("user", flat=True).first()
+        if desk and by:
+            town = village.parent
+            place = {"county_id": town.parent_id, "township_id": town.pk, "village_id": village.pk, "desk_id": desk.pk}
+            places.append(place | {"by_id": by})
+    for start in range(0, size, 5000):
+        walks = []
+        for _ in range(min(1000, (size - start) // 5)):
+            day = TODAY - dt.timedelta(days=dice.randrange(365))
+            walks.append(Visit(**dice.choice(places), visited_on=day, begun_at=now, ended_at=now, households=9))
+        Visit.objects.bulk_create(walks, batch_size=200)
+        rows = []
+        for walk in walks:
+            for _ in range(5):
+                state = dice.choices(("new", "case", "none", "back", "later"), (20, 600, 365, 10, 5))[0]
+                place = {f: getattr(walk, f) for f in ("county_id", "township_id", "village_id", "desk_id", "by_id")}
+                sides = [f"{dice.choice('马王李张韩')}{chr(dice.randrange(0x4E00, 0x5E00))}" for _ in "AB"]
+                at = now - (TODAY - walk.visited_on) - dt.timedelta(seconds=dice.randrange(80_000))
+                rows.append(
+                    Capture(
+                        **place, visit_id=walk.pk, at=at, side_a=sides[0], side_b=sides[1], state=state, kind="02",
+                        words="浇水顺序有争执，说上游私自加了闸板。", found="follow", may_escalate=dice.random() < 0.01,
+                        acknowledged_at=at, put_off_until=TODAY if state == "later" else None,
+                    )
+                )  # fmt: skip
+        Capture.objects.bulk_create(rows, batch_size=200)
 
 
 if __name__ == "__main__":

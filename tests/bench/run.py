@@ -2,7 +2,8 @@
 
 Every request of ours is followed by one of its floor over the same kept-alive connection, so that a busy machine slows
 both; medians over all rounds. Sizes by BENCH_N (default 10000,100000), databases by BENCH_DB (sqlite,postgres), the
-PostgreSQL server by DATABASE_URL. Prints a table and writes var/bench/results.json.
+PostgreSQL server by DATABASE_URL, single pages by BENCH_ROWS ("save a capture,triage page"). Prints a table and writes
+var/bench/results.json.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ RESULTS = ROOT / "var" / "bench" / "results.json"
 SIZES = [int(n) for n in os.environ.get("BENCH_N", "10000,100000").split(",")]
 BACKENDS = os.environ.get("BENCH_DB", "sqlite,postgres").split(",")
 SERVER = os.environ.get("DATABASE_URL") or "postgres://postgres@127.0.0.1:5432/postgres"
+ONLY = [name for name in os.environ.get("BENCH_ROWS", "").split(",") if name]
 ROUNDS, EACH = int(os.environ.get("BENCH_ROUNDS", "3")), 40
 Call = Callable[[int], "tuple[str, str, bytes | None]"]
 
@@ -117,6 +119,10 @@ def calls(facts: dict[str, Any]) -> dict[str, tuple[Call, Call, float]]:
     def get(path: str) -> Call:
         return lambda i: ("GET", path, None)
 
+    def told(path: str) -> Call:
+        heard = {"kind": "02", "found": "follow", "words": "院墙滴水，两家又争起来。", "place": "后沟"}
+        return lambda i: ("POST", path, urlencode(heard | {"side_a": f"马{i}", "side_b": f"王{i}"}).encode())
+
     def entry(i: int) -> tuple[str, str, bytes]:
         return "POST", "/api/v1/disputes/similar/", json.dumps(facts["entries"][i % len(facts["entries"])]).encode()
 
@@ -134,6 +140,8 @@ def calls(facts: dict[str, Any]) -> dict[str, tuple[Call, Call, float]]:
         "API list, 50 rows": (get("/api/v1/disputes/"), get("/bench/api/"), 2),
         "matching, one entry": (entry, phone, 10),
         "register": (post("/disputes/new/"), post("/bench/register/"), 3),
+        "save a capture": (told(f"/visits/{facts['walk']}/"), told(f"/bench/capture/{facts['walk']}/"), 3),
+        "triage page": (get("/triage/"), get("/bench/triage/"), 3),
     }
 
 
@@ -157,6 +165,8 @@ def measure(sites: list[Site]) -> list[dict[str, Any]]:
     goals: dict[str, float] = {}
     for turn in range(ROUNDS):
         for name in calls(sites[0].facts):
+            if ONLY and name not in ONLY:
+                continue
             for site in sites:
                 ours, floor, goals[name] = calls(site.facts)[name]
                 first = turn * (EACH + 1)
@@ -166,6 +176,8 @@ def measure(sites: list[Site]) -> list[dict[str, Any]]:
                 kept[1].extend(pair[1])
     for (name, size), (ours_ms, floor_ms) in found.items():
         rows.append(result(name, backend, size, statistics.median(ours_ms), statistics.median(floor_ms), goals[name]))
+    if ONLY:
+        return rows
     for site in sites:
         client = site.client("supervisor1")
         query = f"?month={MONTH}"

@@ -13,5 +13,7 @@ urlpatterns = [
     path("bench/api/", floors.api_list),
     path("bench/lookup/", floors.lookup),
     path("bench/register/", floors.register),
+    path("bench/capture/<uuid:uid>/", floors.capture),
+    path("bench/triage/", floors.triage),
     path("bench/ledger/", floors.ledger),
 ]

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import uuid
+from unittest.mock import patch
 
 import pytest
 from django.db import connections
 
 from disputes.field.models import Capture, Source, Visit
 from disputes.models import Dispute, Event, MoveRefused
+from followups import alarms
+from followups.models import Notice
 from tests import factories as f
 from tests.factories import NOW
 from tests.faults import processes
@@ -123,3 +126,65 @@ def test_a_form_sent_twice_at_once_is_one_case_one_visit_and_one_capture(w):
     assert first == second  # both are told of the same rows, and neither of an error
     assert Dispute.objects.count() == Visit.objects.count() == Capture.objects.count() == len(rounds)
     assert sorted(Dispute.objects.values_list("case_no", flat=True))[-1].endswith(f"-{len(rounds):04}")  # no gap
+
+
+def paste_all(number: int, rounds: list[uuid.UUID], walk: int, barrier, w) -> list[int | str]:
+    """The same pasted table sent by both processes at the same moment, again and again."""
+    visit, answers = Visit.objects.get(pk=walk), []
+    for submission in rounds:
+        rows = [{"words": f"渠口{n}"} for n in range(20)]
+        barrier.wait(60)
+        answers.append(visit.capture_many(by=w.assistant, at=NOW, rows=rows, submission=submission))
+    return answers
+
+
+def test_a_table_pasted_twice_at_once_is_saved_once_and_whole(w):
+    walk = Visit.objects.begin(by=w.assistant, at=NOW, village=w.village, visited_on=NOW.date())
+    rounds = [uuid.uuid4() for _ in range(15)]
+    answers = processes.together(2, paste_all, rounds, walk.pk, processes.CONTEXT.Barrier(2), w)
+    assert answers == [[20] * len(rounds)] * 2
+    assert Capture.objects.count() == 20 * len(rounds)
+
+
+def settle_all(number: int, pks: list[int], barrier, w) -> list[str]:
+    """Each settlement in turn: its author and the sorter fill in the last missing thing at the same moment."""
+    answers, by = [], w.officer if number else w.assistant
+    for pk in pks:
+        row = Capture.objects.get(pk=pk)
+        by.forget_scope()
+        barrier.wait(60)
+        try:
+            case = row.settle(by=by, at=NOW, version=row.version, facts={}, spot={"between_themselves": True})
+            answers.append("won" if case else "lacking")
+        except MoveRefused as refused:
+            answers.append(refused.sentence)
+    return answers
+
+
+def test_of_two_who_complete_one_settlement_one_makes_the_case(w):
+    visit = Visit.objects.begin(by=w.assistant, at=NOW, village=w.village, visited_on=NOW.date())
+    heard = {"side_a": "马文林", "side_b": "王世昌", "kind": "0201", "words": "说开了", "found": "calm"}
+    spot = {"consents": {"A:马文林": "agreed", "B:王世昌": "agreed"}}
+    pks = [visit.capture(by=w.assistant, at=NOW, facts=heard, spot=spot).pk for _ in range(20)]
+    for a, b in zip(*processes.together(2, settle_all, pks, processes.CONTEXT.Barrier(2), w), strict=True):
+        assert (a == "won") != (b == "won"), (a, b)
+    assert Dispute.objects.count() == Source.objects.count() == len(pks)
+    assert sorted(Dispute.objects.values_list("case_no", flat=True))[-1].endswith(f"-{len(pks):04}")  # no gap
+
+
+def warn_of_all(number: int, pks: list[int], barrier) -> int:
+    """The pump and the web process tell of the same alarm at the same moment."""
+    told = 0
+    for pk in pks:
+        barrier.wait(60)
+        told += alarms.warn(pk, NOW)
+    return told
+
+
+def test_two_who_tell_of_one_alarm_tell_once(w):
+    visit = Visit.objects.begin(by=w.assistant, at=NOW, village=w.village, visited_on=NOW.date())
+    heard = {"words": "放话要打", "may_escalate": True}
+    with patch("disputes.field.models._alarms", []):
+        pks = [visit.capture(by=w.assistant, at=NOW, facts=heard).pk for _ in range(20)]
+    told = processes.together(2, warn_of_all, pks, processes.CONTEXT.Barrier(2))
+    assert sum(told) == Notice.objects.count() == 2 * len(pks)  # two officers each

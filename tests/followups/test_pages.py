@@ -225,7 +225,7 @@ def test_notices_of_cases_out_of_scope_are_gone(w, client, django_capture_on_com
 def test_every_kind_of_notice_has_its_words(w, case):
     from followups import notices, reactions
 
-    kinds = {"may_escalate", "relapse", *Reminder.Kind.values}
+    kinds = {"may_escalate", "relapse", "alarm", "alarm_again", *Reminder.Kind.values}
     kinds |= {
         k for k, r in reactions.REACTIONS.items() if {reactions.tell_the_desk, reactions.tell_the_person} & set(r)
     }

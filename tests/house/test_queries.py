@@ -30,7 +30,7 @@ LISTS: dict[str, tuple[str, int]] = {
     "manage/offices/": ("sysadmin", 7),
     "manage/audit/": ("auditor", 7),
     "visits/": ("officer", 10),
-    "triage/": ("officer", 21),
+    "triage/": ("officer", 16),
     "disputes/": ("officer", 12),
     "followups/": ("officer", 10),
     "notices/": ("officer", 9),
@@ -41,6 +41,9 @@ LISTS: dict[str, tuple[str, int]] = {
     "api/v1/me/": ("officer", 9),
     "api/v1/disputes/": ("officer", 11),
     "api/v1/saved-filters/": ("officer", 9),
+    "api/v1/visits/": ("officer", 11),
+    "api/v1/captures/": ("officer", 11),
+    "api/v1/triage/": ("officer", 12),
     "api/v1/followups/": ("officer", 12),
     "api/v1/notices/": ("officer", 12),
     "api/v1/ledger/": ("officer", 24),
@@ -84,6 +87,9 @@ def more(w: SimpleNamespace, n: int) -> None:
         if state == "none":
             heard.sort("none", by=w.officer, at=at, version=1, reason="和好")
     Notice.objects.create(user=w.officer, dispute=case, kind="return", created_at=at)
+    Notice.objects.create(user=w.officer, capture=heard, kind="alarm", created_at=at)
+    settled = {"side_a": f"马{n}", "side_b": "王世昌", "words": "说开了", "found": "calm"}
+    walk.capture(by=w.assistant, at=at, facts=settled, spot={"chair": w.village_mediator})
     w.officer.saved_filters.create(name=f"条件{n}", query="status=waiting")
     village = factories.area(f"62062310321{n}", f"新村{n}", 5, w.township)
     committee = factories.office(f"62062310321{n}-V", "village", f"新村{n}村委会", village)

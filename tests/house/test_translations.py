@@ -82,6 +82,7 @@ READS_CHINESE = {
     "config/templatetags/ui.py": "amounts in words are Chinese in every language: they go into Chinese agreements",
     "disputes/drawing.py": "docs/states.md shows the words of the screen beside those of the code",
     "disputes/matching.py": "names that stand for nobody and are not searched for",
+    "disputes/field/pasted.py": "tables as people head and fill them",
     "disputes/models.py": "a case's title, in the language of its facts",
     "disputes/parsing.py": "dates and amounts as people write them",
     "ledgers/files.py": "the official file's name and sheet",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 import uuid
 
 import pytest
@@ -214,3 +215,166 @@ def test_every_change_is_in_the_log_and_no_word_of_it(w):
         ("move", "刘建军"),
     ]
     assert "马文林" not in str(list(logged.values_list("detail", flat=True)))
+
+
+# --- settled on the spot ---------------------------------------------------------------------------------------------
+SETTLED = {
+    "side_a": "马文林", "side_b": "王世昌", "kind": "02", "words": "答应接水槽", "found": "calm",
+    "spot-chair": "village_mediator", "spot-consent_A0": "agreed", "spot-consent_B0": "agreed",
+}  # fmt: skip
+
+
+def test_a_complete_settlement_is_a_case_at_once_and_the_loop_goes_on(w):
+    visit, client = walk(w), as_(w.assistant)
+    page = client.get(f"/visits/{visit.uid}/").content.decode()
+    assert page.index("才让卓玛</label>") < page.index("韩玉山</label>")  # whoever writes stands first
+    page = client.post(f"/visits/{visit.uid}/", SETTLED, headers={"HX-Request": "true"}).content.decode()
+    case = Dispute.objects.get()
+    assert f"当场化解已立案 {case.case_no}" in page and "第 2 条" in page and 'value="马文林"' not in page
+    assert (case.status, case.agreements.get().result) == ("settled", "oral")
+    assert "没有待分流的记录" in as_(w.officer).get("/triage/").content.decode()
+
+
+def test_what_is_missing_is_said_in_the_loop_and_in_triage_and_filled_in_from_there(w):
+    visit, client = walk(w), as_(w.assistant)
+    sent = SETTLED | {"spot-chair": "", "spot-consent_B0": ""}
+    page = client.post(f"/visits/{visit.uid}/", sent, headers={"HX-Request": "true"}).content.decode()
+    row = Capture.objects.get()
+    assert "缺：谁说和的、王世昌是否同意" in page and f"/captures/{row.uid}/settle/" in page
+    officer = as_(w.officer)
+    page = officer.get("/triage/").content.decode()
+    assert "缺：谁说和的、王世昌是否同意" in page and f"/captures/{row.uid}/settle/" in page
+    page = officer.get(f"/captures/{row.uid}/settle/").content.decode()
+    assert "王世昌同意吗" in page and "缺：谁说和的" in page
+    answer = officer.post(f"/captures/{row.uid}/settle/", {"spot-version": 1, "spot-chair": "village_mediator"})
+    assert answer.url == f"/captures/{row.uid}/settle/"  # still one thing missing
+    answer = officer.post(f"/captures/{row.uid}/settle/", {"spot-version": 2, "spot-consent_B0": "agreed"})
+    assert answer.url == "/triage/" and Dispute.objects.get().status == "settled"
+    assert officer.get(f"/captures/{row.uid}/settle/").status_code == 409
+
+
+def test_sides_and_kind_that_were_left_empty_are_asked_for(w):
+    visit, client = walk(w), as_(w.assistant)
+    client.post(f"/visits/{visit.uid}/", {"words": "说开了", "found": "calm", "spot-chair": "-"})
+    row = Capture.objects.get()
+    assert "缺：甲方、乙方、什么事" in client.get(f"/captures/{row.uid}/").content.decode()
+    sent = {"spot-version": 1, "spot-side_a": "马文林", "spot-side_b": "王世昌", "spot-kind": "0201"}
+    sent |= {"spot-consent_A0": "agreed", "spot-consent_B0": "agreed"}
+    assert client.post(f"/captures/{row.uid}/settle/", sent).url == f"/visits/{visit.uid}/"
+    assert (Dispute.objects.get().side_a, Dispute.objects.get().result) == ("马文林", "self")
+
+
+def test_answers_about_safety_are_shown_to_whoever_asked_alone(w):
+    visit, client = walk(w), as_(w.assistant)
+    family = SETTLED | {"kind": "01", "spot-safety_fear": "1", "spot-safety_threat": "0"}
+    client.post(f"/visits/{visit.uid}/", family)
+    row = Capture.objects.get()
+    path, ticked = (
+        f"/captures/{row.uid}/settle/",
+        'name="spot-safety_fear" value="1" id="id_spot-safety_fear_0" checked',
+    )
+    assert ticked in client.get(path).content.decode()
+    page = as_(w.officer).get(path).content.decode()
+    assert ticked not in page and "安全问题还差 3 项" in page
+
+
+def test_an_entry_that_cannot_be_read_keeps_its_answers(w):
+    visit, client = walk(w), as_(w.assistant)
+    answer = client.post(f"/visits/{visit.uid}/", SETTLED | {"words": ""})
+    page = answer.content.decode()
+    assert answer.status_code == 422 and "用一句话写下听到的事" in page
+    assert re.search(r'value="village_mediator" id="id_spot-chair_\d" checked', page)
+    assert client.post(f"/visits/{visit.uid}/", SETTLED | {"spot-chair": "far_officer"}).status_code == 422
+    assert not Capture.objects.exists()
+
+
+# --- pasting ---------------------------------------------------------------------------------------------------------
+PASTED = '甲方\t乙方\t什么事\t一句话情况\n马文林\t王世昌\t飞船\t"渠口\n又吵"\n\t\t\t井口吵\n'
+
+
+def laid_out(**changes) -> dict[str, str]:
+    number = {"rows": "2", "submission": "7f1c6d0e-6a55-4a7e-9d3c-0d6c2b1f0001"}
+    first = {"c1-side_a": "马文林", "c1-side_b": "王世昌", "c1-kind": "飞船", "c1-words": "渠口\r\n又吵"}
+    return number | first | {"c2-words": "井口吵"} | {name.replace("__", "-"): v for name, v in changes.items()}
+
+
+def test_pasted_rows_are_laid_out_with_what_is_wrong_and_nothing_is_lost(w):
+    visit, client = walk(w), as_(w.assistant)
+    answer = client.post(f"/visits/{visit.uid}/paste/", {"text": PASTED, "submission": str(uuid.uuid4())})
+    page = answer.content.decode()
+    assert answer.status_code == 200 and "第 1 行 什么事：没有“飞船”这一类" in page
+    assert 'value="马文林"' in page and "渠口\n又吵</textarea>" in page and "井口吵" in page
+    answer = client.post(f"/visits/{visit.uid}/paste/", laid_out())
+    page = answer.content.decode()
+    assert answer.status_code == 422 and 'value="飞船"' in page and "井口吵</textarea>" in page
+    assert not Capture.objects.exists()
+
+
+@pytest.mark.parametrize(("change", "saved"), [({"c1__kind": "邻里"}, 2), ({"skip1": "on"}, 1)])
+def test_corrected_or_skipped_everything_else_is_saved_once(w, change, saved):
+    visit, client = walk(w), as_(w.assistant)
+    client.post(f"/drafts/paste:{visit.uid}/", {"text": PASTED})
+    for _twice in range(2):
+        answer = client.post(f"/visits/{visit.uid}/paste/", laid_out(**change))
+        assert answer.url == f"/visits/{visit.uid}/"
+    assert Capture.objects.count() == saved and not Draft.objects.exists()
+    assert f"已存下 {saved} 条" in client.get(answer.url).content.decode()
+
+
+def test_a_paste_that_cannot_be_read_stays_as_it_is(w):
+    visit, client = walk(w), as_(w.assistant)
+    for text, sentence in (
+        ("渠口吵\n" * 201, "一次最多 200 行，现在是 201 行"),
+        ("", "选中几行"),
+        ("甲方\t乙方\n", "没有读到内容"),
+    ):
+        answer = client.post(f"/visits/{visit.uid}/paste/", {"text": text})
+        page = answer.content.decode()
+        assert answer.status_code == 422 and sentence in page and text[:20].strip() in page
+    answer = client.post(f"/visits/{visit.uid}/paste/", laid_out(skip1="on", skip2="on"))
+    assert answer.status_code == 422 and "每一行都跳过了" in answer.content.decode()
+    assert client.post(f"/visits/{visit.uid}/paste/", {"rows": "x"}).status_code == 422
+    assert not Capture.objects.exists()
+
+
+def test_a_draft_of_a_paste_comes_back_where_it_was_left(w):
+    visit, client = walk(w), as_(w.assistant)
+    path = f"/visits/{visit.uid}/paste/"
+    client.post(f"/drafts/paste:{visit.uid}/", {"text": "渠口\t吵", "submission": str(uuid.uuid4())})
+    assert "渠口\t吵" in client.get(path).content.decode()
+    client.post(f"/drafts/paste:{visit.uid}/", laid_out())
+    page = client.get(path).content.decode()
+    assert "这是" in page and 'value="飞船"' in page and laid_out()["submission"] in page
+    assert client.post(f"/drafts/paste:{uuid.uuid4()}/", {"text": "x"}).status_code == 404
+
+
+# --- reading ---------------------------------------------------------------------------------------------------------
+def test_reading_what_was_captured_is_written_down(w):
+    row, client = heard(w), as_(w.officer)
+    for path, subject in (
+        (f"/captures/{row.uid}/", row.uid),
+        ("/triage/", row.uid),
+        (f"/visits/{row.visit.uid}/", row.visit.uid),
+    ):
+        client.get(path)
+        client.get(path)
+        assert AccessLog.objects.filter(action="read", subject=str(subject), actor_id=w.officer.pk).count() == 1, path
+
+
+def test_visits_page_by_day_without_numbers(w):
+    now, today = timezone.now(), timezone.localdate()
+    days = [today - dt.timedelta(days=n % 40) for n in range(120)]
+    for day in days:
+        Visit.objects.begin(by=w.assistant, at=now, village=w.village, visited_on=day)
+    client, url, seen = as_(w.officer), "/visits/", []
+    while url:
+        answer = client.get(url)
+        page = answer.context["page"]
+        seen += [(row.visited_on, row.pk) for row in page.rows]
+        url = answer.context["next"] and "/visits/" + answer.context["next"]
+    assert seen == sorted(seen, reverse=True) and len(set(seen)) == 120
+    assert "共 120 次" in answer.content.decode()
+    back = client.get("/visits/" + answer.context["previous"]).context["page"].rows
+    assert [(row.visited_on, row.pk) for row in back] == seen[50:100]
+    for nonsense in ("2026-02-30_5", "1.000000_5", "x", "9" * 30):
+        assert client.get(f"/visits/?after={nonsense}").context["page"].rows[0].pk == seen[0][1]
