@@ -24,7 +24,7 @@ from audit import keyring
 from audit.locks import locked, once
 from audit.models import record
 from disputes import clock, masking
-from disputes.moves import LEAVES, MOVES, OPEN, Status, Tier, guards_of, run_after
+from disputes.moves import LEAVES, MOVES, OPEN, Status, Tier, guards_of, run_after, run_on_leave
 from villages.models import DESK_ROLES, Area, Coverage, Office, Role, User
 from villages.policy import policy_on
 from villages.workdays import load_calendar
@@ -527,6 +527,8 @@ class Dispute(models.Model):
             event = case._append(
                 name, by=by, at=at, text=text, facts=kept, status_from=before[0], tier_from=before[1], request=request
             )
+            if before[0] in OPEN and not case.is_open:
+                run_on_leave(case, event)
         for field in [*self.STATE, "version"]:
             setattr(self, field, getattr(case, field))
         self._prefetched_objects_cache: dict[str, Any] = {}

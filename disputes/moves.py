@@ -19,7 +19,7 @@ from disputes import safeguards as s
 from villages.models import DESK_ROLES, Role
 
 if TYPE_CHECKING:
-    from disputes.models import Dispute
+    from disputes.models import Dispute, Event
     from villages.models import User
 
 
@@ -130,6 +130,7 @@ MOVES: dict[str, Move] = {
 LEAVES = {"settle": SETTLED, "refer": REFERRED, "end": GONE, "withdraw": GONE, "merge": MERGED}
 
 _guards: dict[str, list[Guard]] = {}
+_leaving: list[Callable[[Dispute, Event], object]] = []
 _after: list[Callable[[int], object]] = []
 
 
@@ -147,6 +148,20 @@ def guards_of(name: str) -> tuple[Guard, ...]:
 def registered_guards() -> dict[str, list[str]]:
     """What upper rooms registered, for the test that pins the list."""
     return {name: [f.__name__ for f in functions] for name, functions in sorted(_guards.items()) if functions}
+
+
+def on_leave(function: Callable[[Dispute, Event], object]) -> None:
+    """Let a room settle what is still pending when a case leaves waiting/mediating, in the transaction of the move.
+
+    Called with the locked case and the event that was just appended (`event.at`, `event.by`).
+    """
+    if function not in _leaving:
+        _leaving.append(function)
+
+
+def run_on_leave(case: Dispute, event: Event) -> None:
+    for function in _leaving:
+        function(case, event)
 
 
 def after(function: Callable[[int], object]) -> None:

@@ -6,6 +6,7 @@ import pytest
 from django.db import DatabaseError
 
 from audit.models import AccessLog, verify
+from disputes import moves
 from disputes.models import Conflict, Dispute, Event, FactsMissing, MoveRefused, Round
 from tests.factories import (
     NOW,
@@ -34,6 +35,25 @@ def test_a_failing_event_leaves_the_case_untouched(w, monkeypatch):
     with pytest.raises(DatabaseError):
         case.perform("take_up", by=w.assistant, at=NOW, handler=w.assistant)
     assert Dispute.objects.values().get(pk=case.pk) == before
+
+
+def test_what_is_pending_is_settled_with_the_case_or_not_at_all(w, monkeypatch):
+    case, told = mediating(w), []
+    monkeypatch.setattr(moves, "_leaving", [lambda case, event: told.append((case.status, event.kind))])
+    case.perform("pause", by=w.assistant, at=NOW, reason="外出务工")
+    case.perform("withdraw", by=w.assistant, at=NOW, asked_by="甲方", reason="自己说好了")
+    assert told == [("withdrawn", "withdraw")]
+
+    def fail(case, event):
+        raise DatabaseError("disk full")
+
+    other = mediating(w)
+    monkeypatch.setattr(moves, "_leaving", [fail])
+    before = Dispute.objects.values().get(pk=other.pk)
+    with pytest.raises(DatabaseError):
+        other.perform("withdraw", by=w.assistant, at=NOW, asked_by="甲方", reason="自己说好了")
+    assert Dispute.objects.values().get(pk=other.pk) == before
+    assert not other.events.filter(kind="withdraw").exists()
 
 
 def test_a_failing_audit_row_leaves_the_case_untouched(w, monkeypatch):
