@@ -4,11 +4,22 @@ from rest_framework.routers import SimpleRouter
 
 import disputes.api
 import disputes.field.api
+import disputes.papers.api
+import disputes.sessions.api
 import followups.api
 import ledgers.api
 import villages.api
 
 router = SimpleRouter()
-for room in (villages.api, disputes.api, disputes.field.api, followups.api, ledgers.api):
+ROOMS = (
+    villages.api,
+    disputes.api,
+    disputes.field.api,
+    disputes.papers.api,
+    disputes.sessions.api,
+    followups.api,
+    ledgers.api,
+)
+for room in ROOMS:
     for prefix, viewset, basename in room.routes:
         router.register(prefix, viewset, basename)

@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 
 from config.demo import is_demo
 from disputes.field.models import SORTERS
+from disputes.sessions.models import INVITED_ROLES
 from followups.notices import unread_count
 from followups.pump import pump_is_stale
 from villages.models import DESK_ROLES, Role, SpecialDay, User, today
@@ -25,6 +26,7 @@ SECTIONS = {
     "captures": "visits",
     "triage": "triage",
     "disputes": "disputes",
+    "sessions": "sessions",
     "followups": "followups",
     "ledger": "ledger",
     "villages": "villages",
@@ -91,11 +93,14 @@ def navigation(user: User) -> list[dict[str, Any]]:
                 "label": _("办案"),
                 "items": [
                     entry("disputes", "/disputes/", "journal-text", _("案件")),
+                    entry("sessions", "/sessions/", "people", _("联调会")),
                     entry("followups", "/followups/", "telephone", _("回访")),
                 ],
             }
         )
         groups.append({"label": _("台账与统计"), "items": [entry("ledger", "/ledger/", "table", _("工作台账"))]})
+    if not works and not supervises and scope.has(*INVITED_ROLES):
+        groups[0]["items"].append(entry("sessions", "/sessions/", "people", _("联调会")))
     groups.append({"label": _("名录"), "items": [entry("villages", "/villages/", "building", _("村与警务助理"))]})
     if scope.is_admin:
         groups.append({"label": _("系统管理"), "items": [entry("manage", "/manage/", "gear", _("系统管理"))]})

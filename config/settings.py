@@ -205,6 +205,8 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 12 * 1024 * 1024
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 3000
 FILE_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
 ATTACHMENT_MAX_BYTES = 20 * 1024 * 1024
+# The unit's own 仿宋 and 小标宋, which are not free to ship; papers are set in them where they are there.
+PAPER_FONTS_DIR = os.environ.get("PAPER_FONTS_DIR", "")
 
 # --- language, time, files ------------------------------------------------------------------------------------------
 LANGUAGE_CODE = "zh-hans"

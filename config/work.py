@@ -17,11 +17,18 @@ from disputes.codes import names as code_names
 from disputes.field.models import SORTERS, Capture
 from disputes.models import Dispute
 from disputes.moves import Status
+from disputes.sessions.models import Session
+from disputes.sessions.page import url_of
 from followups.models import ReturnVisit
 from villages.models import Draft, Role, User
 from villages.workdays import WorkCalendar, load_calendar
 
-KINDS = {"accept": gettext_lazy("待受理"), "limit": gettext_lazy("化解时限"), "visit": gettext_lazy("回访")}
+KINDS = {
+    "accept": gettext_lazy("待受理"),
+    "limit": gettext_lazy("化解时限"),
+    "visit": gettext_lazy("回访"),
+    "session": gettext_lazy("联调会"),
+}
 WHENS = {
     "overdue": gettext_lazy("已逾期"),
     "today": gettext_lazy("今天"),
@@ -67,7 +74,11 @@ def todos(user: User, today: dt.date) -> list[Todo]:
         return []
     names = code_names()
     calendar = load_calendar(today)
-    rows = [*_cases(user, today, names, calendar), *_visits(user, today, names)]
+    rows = [
+        *_cases(user, today, names, calendar),
+        *_visits(user, today, names),
+        *_sessions(user, today, names, calendar),
+    ]
     return sorted(rows, key=lambda row: (row.due_on, row.case_no))
 
 
@@ -133,6 +144,35 @@ def _visits(user: User, today: dt.date, names: Names) -> list[Todo]:
                 note=sides,
                 url=f"/followups/{case.case_no}/",
                 action=_("登记回访"),
+                primary=True,
+            )
+        )
+    return found
+
+
+def _sessions(user: User, today: dt.date, names: Names, calendar: WorkCalendar) -> list[Todo]:
+    """Joint sessions whose outcome nobody wrote down by the next working day."""
+    rows = Session.objects.to_record_by(user).planned().filter(starts_at__date__lt=today)
+    found = []
+    for session in rows.select_related("dispute__village__parent", "office").order_by("starts_at", "pk"):
+        due_on = calendar.next_workday(timezone.localdate(session.starts_at) + dt.timedelta(days=1))
+        if due_on > today:
+            continue
+        case = session.dispute
+        found.append(
+            Todo(
+                kind="session",
+                when=when_of(due_on, today),
+                due_on=due_on,
+                left=None,
+                title=_("联调会还没有结果：%(title)s")
+                % {"title": case.title_for(user, type_name(names, case.type_l1, case.type_l2))},
+                case_no=case.case_no,
+                village=case.village.short_name,
+                tag=_("联调会"),
+                note=session.office.name,
+                url=url_of(session),
+                action=_("填结果"),
                 primary=True,
             )
         )

@@ -317,7 +317,7 @@ EVENT_AS_STORED = (
     "id", "kind", "at", "status_from", "status_to", "tier_from", "tier_to", "round", "version", "is_attempt",
 )
 #: Facts of an event that are row numbers of ours and mean nothing outside.
-OURS = {"handler", "agreement", "visits", "submission"}
+OURS = {"handler", "agreement", "visits", "submission", "told_new", "told_off"}
 #: What a list row reads: one statement, no instance.
 IN_ROW = (
     "id", "case_no", "version", "tier", "status", "round", "type_l1", "type_l2", "side_a", "side_b", "protected",

@@ -169,7 +169,7 @@ def attach(
         at=at,
     )
     path = path_of(row.uid)
-    _write(path, keyring.seal_bytes(content, uid=row.uid, **_CELL))
+    write_whole(path, keyring.seal_bytes(content, uid=row.uid, **_CELL))
     try:
         with transaction.atomic():
             facts = {"size": row.size, "sha256": row.sha256}
@@ -191,7 +191,7 @@ def attach(
     return row
 
 
-def _write(path: Path, content: bytes) -> None:
+def write_whole(path: Path, content: bytes) -> None:
     """Whole or not at all: a file that a crash cut short must not look like evidence."""
     path.parent.mkdir(parents=True, exist_ok=True)
     scratch = path.with_suffix(".part")
@@ -215,6 +215,11 @@ def read(row: Attachment, *, by: User, at: dt.datetime, request: HttpRequest | N
             at=at,
             request=request,
         )
+    return content_of(row)
+
+
+def content_of(row: Attachment) -> bytes:
+    """The content as it was attached. For `read` and for the dossier, which log who reads it."""
     content = keyring.unseal_bytes(path_of(row.uid).read_bytes(), uid=row.uid, **_CELL)
     if hashlib.sha256(content).hexdigest() != row.sha256:
         raise keyring.SealBroken("the file is not the one that was attached")

@@ -19,6 +19,7 @@ from audit import keyring
 from disputes.field.models import Visit
 from disputes.models import Dispute
 from disputes.moves import MOVES
+from disputes.sessions.models import Session
 from villages.models import Draft, User
 
 MAX_BYTES = 500_000  # form-encoded: one Han character is nine of them
@@ -56,6 +57,17 @@ def _paste(user: User, rest: str) -> str | None:
     return f"{url}paste/" if (url := _capture(user, rest)) else None
 
 
+def _session(user: User, rest: str) -> str | None:
+    what, _colon, which = rest.partition(":")
+    if what == "new":
+        return _of_case(user, which, "/disputes/%s/sessions/new/")
+    if what not in ("change", "record") or not which.isdecimal() or len(which) > 15:
+        return None
+    row = Session.objects.visible_to(user).filter(pk=int(which)).select_related("dispute").first()
+    ends = {"change": "change/", "record": ""}
+    return f"/disputes/{row.dispute.case_no}/sessions/{row.pk}/{ends[what]}" if row else None
+
+
 #: First part of a draft's key → the address where the form stands, or None for a key that is not this user's.
 #: Upper rooms add their own in AppConfig.ready().
 KINDS: dict[str, Callable[[User, str], str | None]] = {
@@ -65,6 +77,7 @@ KINDS: dict[str, Callable[[User, str], str | None]] = {
     "move": _move,
     "capture": _capture,
     "paste": _paste,
+    "session": _session,
 }
 
 

@@ -397,7 +397,8 @@ class Dispute(models.Model):
 
     def attempts_at_this_tier(self) -> models.QuerySet[Event]:
         """Recorded mediation attempts of this round at the tier where the case stands."""
-        return self.events.filter(kind="note", round=self.round, tier_from=self.tier, is_attempt=True)
+        kinds = ("note", "session")
+        return self.events.filter(kind__in=kinds, round=self.round, tier_from=self.tier, is_attempt=True)
 
     def principal_parties(self) -> list[Party]:
         return [p for p in self.parties.all() if p.side in (Party.Side.A, Party.Side.B)]
@@ -690,16 +691,17 @@ class Dispute(models.Model):
         self,
         kind: str,
         *,
-        by: User,
+        by: User | None,
         at: dt.datetime,
         text: str = "",
         facts: Mapping[str, Any] | None = None,
+        is_attempt: bool = False,
         request: HttpRequest | None = None,
     ) -> Event:
         """What an upper room did to this case, as an event; called last in that room's transaction."""
         assert kind in OTHER_EVENTS and kind not in MOVES
         with transaction.atomic(savepoint=False):
-            return self._append(kind, by=by, at=at, text=text, facts=facts, request=request)
+            return self._append(kind, by=by, at=at, text=text, facts=facts, is_attempt=is_attempt, request=request)
 
     # --- inside -----------------------------------------------------------------------------------------------------
 
@@ -1014,7 +1016,7 @@ class PartySecret(models.Model):
         return row
 
     def open(self, name: str) -> str:
-        """The value in clear. Callers are `Party.reveal` and `Party.change` only."""
+        """The value in clear. Callers are `Party.reveal`, `Party.change` and the papers of the case, which log it."""
         value = getattr(self, name)
         return keyring.unseal(value, table=self.TABLE, column=name, uid=self.party.uid) if value else ""
 
@@ -1079,6 +1081,12 @@ OTHER_EVENTS = {
     "visit": _("回访"),
     "waive": _("书面免访"),
     "source": _("走访线索"),
+    "session_plan": _("约定联调会"),
+    "session_change": _("联调会改期或变动"),
+    "session_off": _("取消联调会"),
+    "session": _("联调会记录"),
+    "paper": _("出具文书"),
+    "paper_void": _("作废文书"),
 }
 
 
@@ -1213,3 +1221,5 @@ class SavedFilter(models.Model):
 
 # Django finds a room's tables through this module.
 from disputes.field import models as _field  # noqa: E402, F401
+from disputes.papers import dossier as _papers  # noqa: E402, F401
+from disputes.sessions import models as _sessions  # noqa: E402, F401

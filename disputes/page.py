@@ -48,6 +48,10 @@ ICONS = {
     "consent": ("person", "b"),
     "attach": ("paperclip", ""),
     "edit": ("pencil", ""),
+    "session_plan": ("people", "b"),
+    "session_change": ("people", "a"),
+    "session_off": ("x-circle", "a"),
+    "session": ("people", "g"),
 }
 UP_TO = {2: _("警务室"), 3: _("综治中心")}
 #: Moves that everybody expects to see, in order; where they are refused they stand there with the reason.
@@ -425,6 +429,9 @@ class CasePage:
             title = f"{title}：{Party.Side(kept['side']).label} {Party.Consent(kept['consent']).label}"
         elif event.kind == "grade":
             title = f"{title}：{Dispute.Danger(kept['level']).label}"
+        if kept.get("session"):
+            when = timezone.localtime(dt.datetime.fromisoformat(kept["starts_at"]))
+            notes.append(_g("约在 %(when)s") % {"when": when.strftime("%Y-%m-%d %H:%M")})
         for key, label in (("due_on", _("新的期限")), ("until", _("延期到")), ("told_on", _("告知日期"))):
             if kept.get(key):
                 notes.append(f"{label} {kept[key]}")

@@ -161,6 +161,26 @@ def _date(year: int, month: int, date: int) -> dt.date | None:
         return None
 
 
+# --- times -----------------------------------------------------------------------------------------------------------
+_TIME = re.compile(r"(早上|上午|中午|下午|晚上)?(\d{1,2})(?:[:.点时](半|\d{1,2})?分?)?")
+
+
+def time_of_day(raw: object) -> dt.time | None:
+    """A time typed as 9:00, 9点, 9点半, 下午3点20, 15.30 or 0930."""
+    shown = text(raw, limit=20)
+    value = _plain(shown)
+    if not value:
+        return None
+    match = _TIME.fullmatch(value) or re.fullmatch(r"()(\d{2})(\d{2})", value)
+    if match:
+        hour, minute = int(match[2]), 30 if match[3] == "半" else int(match[3] or 0)
+        if hour < 12 and (match[1] in ("下午", "晚上") or (match[1] == "中午" and hour < 10)):
+            hour += 12
+        if hour < 24 and minute < 60:
+            return dt.time(hour, minute)
+    raise ValidationError(_("认不出“%(raw)s”，写成 9:00 或 下午3点") % {"raw": shown})
+
+
 # --- amounts ---------------------------------------------------------------------------------------------------------
 _DIGITS = {c: n for row in ("零一二三四五六七八九", "〇壹贰叁肆伍陆柒捌玖") for n, c in enumerate(row)} | {"两": 2}
 _UNITS = {"十": 10, "拾": 10, "百": 100, "佰": 100, "千": 1000, "仟": 1000}

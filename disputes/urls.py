@@ -24,4 +24,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("drafts/<str:key>/", views.draft, name="draft"),
     path("drafts/<str:key>/discard/", views.discard_draft, name="discard-draft"),
     path("", include("disputes.field.urls")),
+    path("", include("disputes.sessions.urls")),
+    path("", include("disputes.papers.urls")),
 ]

@@ -72,7 +72,7 @@ class VisitsOfCase(serializers.Serializer):
 class NoticeShown(serializers.Serializer):
     id = serializers.IntegerField()
     kind = serializers.CharField()
-    case_no = serializers.CharField(help_text=_("走访记录的通知没有案号"))
+    case_no = serializers.CharField(help_text=_("走访记录的通知、请你参加联调会而你看不到案件的通知没有案号"))
     capture = serializers.UUIDField(allow_null=True, help_text=_("走访记录的编号"))
     text = serializers.CharField()
     created_at = serializers.DateTimeField()
@@ -248,9 +248,8 @@ class Notices(Room):
         return self.get_paginated_response(
             [
                 {
-                    **{name: getattr(row, name) for name in ("kind", "created_at", "read_at", "text")},
+                    **{name: getattr(row, name) for name in ("kind", "created_at", "read_at", "text", "case_no")},
                     "id": row.pk,
-                    "case_no": row.dispute.case_no if row.dispute else "",
                     "capture": row.capture.uid if row.capture else None,
                 }
                 for row in notices.with_words(found, request.user)  # type: ignore[arg-type]

@@ -8,7 +8,8 @@ class FollowupsConfig(AppConfig):
     def ready(self) -> None:
         from disputes import drafts, moves, panels
         from disputes.field.models import on_alarm
-        from followups import alarms, panel, visits
+        from disputes.papers import kinds
+        from followups import alarms, panel, papers, visits
         from followups.reactions import react
 
         moves.after(react)
@@ -16,3 +17,4 @@ class FollowupsConfig(AppConfig):
         moves.guard("close", visits.why_visits_missing)
         panels.add(_("回访"), panel.visits_section, key="visits")
         drafts.KINDS["visit"] = visits.draft_url
+        kinds.add(papers.RETURN_VISIT)

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable
+from functools import reduce
+from operator import or_
 
 from django.db import models, transaction
 from django.db.models import F, Q
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from audit.locks import skip_locked
 from disputes.field.models import Capture
 from disputes.models import Dispute, Event, Party
+from disputes.sessions.models import INVITED_ROLES, Session
 from villages.models import Office, User
 
 
@@ -165,6 +169,7 @@ class Reminder(models.Model):
         VISIT_SOON = "visit_soon", _("回访将到期")
         VISIT_DUE = "visit_due", _("回访今天到期")
         VISIT_OVERDUE = "visit_overdue", _("回访已逾期")
+        SESSION_SOON = "session_soon", _("联调会快到了")
 
     class State(models.TextChoices):
         PENDING = "pending", _("待发")
@@ -177,7 +182,8 @@ class Reminder(models.Model):
 
     dispute = models.ForeignKey(Dispute, models.CASCADE, related_name="reminders", db_index=False)
     kind = models.CharField(max_length=20, choices=Kind.choices)
-    slot = models.CharField(max_length=40)  # the day it warns of and the office that must act: 2026-03-05/12
+    # the day it warns of and the office that must act, or the session that will be held: 2026-03-05/12
+    slot = models.CharField(max_length=40)
     recipient = models.ForeignKey(User, models.CASCADE, related_name="+", db_index=False)
     channel = models.CharField(max_length=8, choices=Channel.choices, default=Channel.APP)
     due_at = models.DateTimeField()
@@ -209,7 +215,12 @@ class Reminder(models.Model):
 
     def is_needed(self, today: dt.date) -> bool:
         """Whether what it says still holds: the case may have been settled, extended or visited meanwhile."""
-        office_id = int(self.slot.partition("/")[2])
+        number = int(self.slot.partition("/")[2])
+        if self.kind == self.Kind.SESSION_SOON:
+            session = Session.objects.planned().filter(pk=number).prefetch_related("attendees").first()
+            held_then = session is not None and timezone.localdate(session.starts_at) == self.day >= today
+            return held_then and session is not None and self.recipient_id in session.people()
+        office_id = number
         if self.kind in (self.Kind.DUE, self.Kind.OVERDUE):
             return Dispute.objects.open().filter(pk=self.dispute_id, due_on=self.day, desk=office_id).exists()
         return ReturnVisit.objects.planned().filter(dispute=self.dispute_id, due_on=self.day, office=office_id).exists()
@@ -231,11 +242,21 @@ class Reminder(models.Model):
         return True
 
 
+#: Notices that tell of a joint session and of nothing else of its case.
+INVITATIONS = ("session_plan", "session_change", "session_off", Reminder.Kind.SESSION_SOON)
+
+
 class NoticeQuerySet(models.QuerySet["Notice"]):
     def visible_to(self, user: User) -> NoticeQuerySet:
-        """This person's notices, of what they may still read: a posting that ended takes its notices along."""
-        cases, captures = user.scope.q("dispute__"), user.scope.q("capture__")
-        return self.none() if cases is None or captures is None else self.filter(cases | captures, user=user)
+        """This person's notices, of what they may still read: a posting that ended takes its notices along.
+
+        An invitation to a joint session is read by whoever was asked, whether or not they read the case.
+        """
+        readable = [user.scope.q("dispute__"), user.scope.q("capture__")]
+        if user.scope.has(*INVITED_ROLES):
+            readable.append(Q(kind__in=INVITATIONS))
+        known = [condition for condition in readable if condition is not None]
+        return self.filter(reduce(or_, known), user=user) if known else self.none()
 
     def put(self, rows: Iterable[Notice]) -> None:
         """Insert what is not there yet; whoever tells the same twice, or two at once, leave it once."""

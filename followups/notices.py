@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from django.db.models import BooleanField, ExpressionWrapper, Q
+from django.db.models import BooleanField, Exists, ExpressionWrapper, OuterRef, Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from disputes.codes import names as code_names
 from disputes.codes import type_name
-from followups.models import Notice, NoticeQuerySet, Reminder
+from disputes.models import Dispute
+from disputes.sessions.models import Session, moment_words
+from disputes.sessions.page import url_of
+from followups.models import INVITATIONS, Notice, NoticeQuerySet, Reminder
 from villages.models import User
 
 KIND = Reminder.Kind
@@ -30,6 +33,10 @@ TEXTS: Mapping[str, object] = {
     KIND.VISIT_SOON: _("回访将到期，%(day)s 前：%(title)s"),
     KIND.VISIT_DUE: _("%(day)s 要回访：%(title)s"),
     KIND.VISIT_OVERDUE: _("回访已逾期，应在 %(day)s 前：%(title)s"),
+    "session_plan": _("请你参加联调会：%(when)s，%(where)s"),
+    "session_change": _("联调会有变动，现在是 %(when)s，%(where)s"),
+    "session_off": _("不用参加了，联调会取消或改了人：%(when)s，%(where)s"),
+    KIND.SESSION_SOON: _("别忘了联调会：%(when)s，%(where)s"),
 }
 BY_THE_CLOCK = _("到期自动上报：%(title)s")
 #: Notices whose work is done on the page of the visit.
@@ -48,8 +55,9 @@ def of(user: User) -> NoticeQuerySet:
 
 
 def with_words(notices: Iterable[Notice], viewer: User) -> list[Notice]:
-    """The notices with `text` and `url` as this viewer may read them; one query for all."""
-    names = code_names()
+    """The notices with `text`, `url` and `case_no` as this viewer may read them; a fixed number of queries for all."""
+    notices = list(notices)
+    names, sessions = code_names(), _sessions_of(notices, viewer)
     out = []
     for notice in notices:
         if heard := notice.capture:
@@ -58,6 +66,10 @@ def with_words(notices: Iterable[Notice], viewer: User) -> list[Notice]:
             out.append(notice)
             continue
         case = notice.dispute
+        if notice.kind in INVITATIONS:
+            _invite(notice, sessions)
+            out.append(notice)
+            continue
         assert case is not None  # a notice is about one thing
         words = {"title": case.title_for(viewer, type_name(names, case.type_l1, case.type_l2))}
         template = TEXTS[notice.kind]
@@ -68,8 +80,36 @@ def with_words(notices: Iterable[Notice], viewer: User) -> list[Notice]:
         notice.text = str(template) % words  # type: ignore[attr-defined]
         where = "followups" if notice.kind in OF_VISITS else "disputes"
         notice.url = f"/{where}/{case.case_no}/"  # type: ignore[attr-defined]
+        notice.case_no = case.case_no  # type: ignore[attr-defined]
         out.append(notice)
     return out
+
+
+def _sessions_of(notices: list[Notice], viewer: User) -> dict[str, Session]:
+    """The sessions that these notices tell of, by uid and by id, each with `seen`: whether the viewer reads its case.
+
+    One query, and none where no notice tells of a session.
+    """
+    told = [n for n in notices if n.kind in INVITATIONS]
+    if not told:
+        return {}
+    uids = [n.event.facts["session"] for n in told if n.event]
+    pks = [n.reminder.slot.partition("/")[2] for n in told if n.reminder]
+    seen = Exists(Dispute.objects.visible_to(viewer).filter(pk=OuterRef("dispute")))
+    rows = Session.objects.filter(Q(uid__in=uids) | Q(pk__in=pks)).select_related("venue__office", "dispute")
+    return {key: row for row in rows.annotate(seen=seen) for key in (str(row.uid), str(row.pk))}
+
+
+def _invite(notice: Notice, sessions: Mapping[str, Session]) -> None:
+    """Time and place alone; the number of the case, and the way to it, only for those who read it."""
+    key = notice.event.facts["session"] if notice.event else ""
+    key = notice.reminder.slot.partition("/")[2] if notice.reminder else key
+    session = sessions[key]
+    seen: bool = session.seen  # type: ignore[attr-defined]
+    words = {"when": moment_words(session.starts_at), "where": session.where}
+    notice.text = str(TEXTS[notice.kind]) % words  # type: ignore[attr-defined]
+    notice.url = url_of(session) if seen else f"/sessions/{session.uid}/"  # type: ignore[attr-defined]
+    notice.case_no = session.dispute.case_no if seen else ""  # type: ignore[attr-defined]
 
 
 def recent_notices(user: User, limit: int = 6) -> list[Notice]:

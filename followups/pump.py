@@ -13,16 +13,18 @@ from collections.abc import Callable, Iterable, Iterator
 from django.conf import settings
 from django.db import connection
 from django.db.models import CharField, Exists, Max, OuterRef, Q, QuerySet, Value
-from django.db.models.functions import Cast, Concat
+from django.db.models.functions import Cast, Concat, TruncDate
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from audit import idempotency
 from disputes.models import Dispute, Event, MoveRefused, rules_on
+from disputes.sessions.models import Session
 from followups import alarms
 from followups.models import Heartbeat, Reminder, ReturnVisit
 from followups.reactions import people_at, react, reacting_kinds
 from villages.models import Draft
+from villages.policy import policy_on
 
 log = logging.getLogger("followups.pump")
 
@@ -133,7 +135,7 @@ def plan_reminders(moment: Callable[[], dt.datetime]) -> int:
     """A row for every person at the desk of whatever is due, overdue or near, and has none yet; how many cases."""
     at = moment()
     today = timezone.localdate(at)
-    ahead = today + dt.timedelta(days=rules_on(today).policy["visit_remind_days"])
+    ahead = today + dt.timedelta(days=policy_on(today)["visit_remind_days"])
     kind = Reminder.Kind
     # A due day that was slept through gives the overdue row instead: what is told is always what is true now.
     cases = Dispute.objects.open().order_by().filter(due_on__lte=today)
@@ -158,7 +160,30 @@ def plan_reminders(moment: Callable[[], dt.datetime]) -> int:
                 for person in desks.setdefault(office, people_at(office))
             )
             count += len(chunk)
-    return count
+    return count + plan_invitations(at, today)
+
+
+def plan_invitations(at: dt.datetime, today: dt.date) -> int:
+    """The day before a joint session everybody who is asked to it is told once more; how many sessions."""
+    # a day that was slept through is made good on the morning itself
+    soon = Session.objects.planned().filter(starts_at__gt=at, starts_at__date__lte=today + dt.timedelta(days=1))
+    slot = Concat(Cast(TruncDate("starts_at"), CharField()), Value("/"), Cast("pk", CharField()))
+    written = Reminder.objects.filter(
+        dispute=OuterRef("dispute"), kind=Reminder.Kind.SESSION_SOON, slot=OuterRef("slot")
+    )
+    rows = list(soon.annotate(slot=slot).filter(~Exists(written)).prefetch_related("attendees").order_by("pk"))
+    for session in rows:
+        Reminder.objects.plan(
+            Reminder(
+                dispute_id=session.dispute_id,
+                kind=Reminder.Kind.SESSION_SOON,
+                slot=f"{timezone.localdate(session.starts_at):%Y-%m-%d}/{session.pk}",
+                recipient_id=person,
+                due_at=at,
+            )
+            for person in sorted(session.people())
+        )
+    return len(rows)
 
 
 def _lacking(kind: str, rows: QuerySet, case: str, office: str) -> list[tuple[int, dt.date, int]]:

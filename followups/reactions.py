@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from audit.locks import locked
 from disputes.models import Dispute, Event, Obligation
+from disputes.sessions.models import Session
 from followups.models import Handled, Notice, ReturnVisit
 from villages.models import DESK_ROLES, Coverage, Office, Posting, in_force
 from villages.policy import policy_on
@@ -105,6 +106,16 @@ def tell_of_a_relapse(event: Event) -> None:
         tell(event, people_at(event.desk_id), "relapse")
 
 
+def tell_the_invited(event: Event) -> None:
+    """Those asked to a joint session: newly asked, told of a change, or no longer expected."""
+    session = Session.objects.get(uid=event.facts["session"])
+    new, off = set(event.facts.get("told_new", ())), set(event.facts.get("told_off", ()))
+    if dt.datetime.fromisoformat(event.facts["starts_at"]) > event.at:  # one entered afterwards invites nobody
+        tell(event, sorted(session.people() - new), event.kind)
+        tell(event, sorted(new), "session_plan")
+    tell(event, sorted(off), "session_off")
+
+
 # fmt: off
 REACTIONS: Mapping[str, list[Reaction]] = {
     "register":   [],
@@ -135,6 +146,12 @@ REACTIONS: Mapping[str, list[Reaction]] = {
     "visit":      [tell_of_a_relapse],
     "waive":      [],
     "source":     [],
+    "session_plan":   [tell_the_invited],
+    "session_change": [tell_the_invited],
+    "session_off":    [tell_the_invited],
+    "session":        [],
+    "paper":      [],
+    "paper_void": [],
 }
 # fmt: on
 

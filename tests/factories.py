@@ -14,7 +14,10 @@ from types import SimpleNamespace
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from django.utils import timezone
+
 from disputes.models import Dispute, Event
+from disputes.sessions.models import Session
 from villages.models import Area, Code, Coverage, Office, Posting, Role, SpecialDay, User
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
@@ -199,3 +202,17 @@ def settled(w: SimpleNamespace, at: dt.datetime = NOW, **facts: Any) -> Dispute:
         **settlement(w, case, at, organisation=w.committee, chair=w.village_mediator),
     )
     return case
+
+
+def session(w: SimpleNamespace, case: Dispute, *, by: User | None = None, **facts: Any) -> Session:
+    """A joint session of a case under mediation, called by its handler half an hour ago, in the open air."""
+    by = by or case.handler
+    at = timezone.now()
+    given = {
+        "starts_at": at - dt.timedelta(minutes=30),
+        "place": "渠口",
+        "chair": by,
+        "parties": [party.pk for party in case.parties.all()],
+        **facts,
+    }
+    return Session.objects.plan(case=case, by=by, at=at, facts=given)

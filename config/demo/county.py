@@ -11,6 +11,7 @@ from django.conf import settings
 from django.contrib.auth.hashers import make_password
 
 from config.demo import people
+from disputes.sessions.models import Venue
 from villages.importing import import_codes, import_divisions, import_holidays
 from villages.models import Area, Coverage, Office, Posting, Role, User, in_force
 from villages.pinyin import person_keys
@@ -126,6 +127,7 @@ def _people_township(make: Builder, county: County, township: Area) -> None:
         mine = villages[n * len(villages) // rooms : (n + 1) * len(villages) // rooms]
         seat = re.sub("(社区居委会|居委会|社区|村)$", "", mine[0].short_name.removeprefix(name)) or name
         room = make.office(f"{key}-R{n + 1}", Office.Kind.ROOM, f"{seat}警务室", *mine)
+        Venue.objects.create(office=room, name="调解室")
         county.rooms.update({village.pk: room for village in mine})
         home = number and any(village.code in (VILLAGE_1, VILLAGE_2) for village in mine)
         county.crews[room.pk] = []
@@ -143,6 +145,7 @@ def _people_township(make: Builder, county: County, township: Area) -> None:
 
     centre = Office.objects.get(kind=Office.Kind.CENTRE, coverage__area=township)
     county.centres[township.pk] = centre
+    Venue.objects.create(office=centre, name="调解大厅")
     first = number == "1"
     lead = make.person("centre1" if first else "")
     mediator = make.person("mediator1" if first else "")

@@ -396,3 +396,18 @@ def fill(rng: random.Random, text: str, *, yuan: int | None = None) -> str:
 def pick(rng: random.Random) -> Kind:
     """A kind as often as it happens here."""
     return rng.choices(KINDS, [kind.weight for kind in KINDS])[0]
+
+
+#: What whoever issues a paper writes into it.
+PAPERS = {
+    "facts": "两户草场相邻，界桩被洪水冲走，对界线附近的草场归属有争议。",
+    "how": "双方在村委会当面履行，村警务助理在场见证。",
+    "when": "上午九时至十一时",
+    "place": "村委会调解室",
+    "present": "村委会主任、社长",
+    "record": "调解员听取双方陈述，对照草原承包证讲明界线，双方愿意共同丈量。",
+    "law": "草原法第十六条，人民调解法第二十三条、第三十一条。",
+    "result": "双方达成书面协议。",
+    "filed_by": "村警务室",
+    "kept": "长期",
+}

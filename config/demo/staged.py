@@ -16,6 +16,9 @@ from config.demo.stories import after_settlement, course, visit
 from disputes import clock
 from disputes.field.models import Capture, Visit
 from disputes.models import Dispute
+from disputes.papers.kinds import kinds
+from disputes.papers.models import Paper
+from disputes.sessions.models import Session, Venue
 from followups.alarms import warn
 from villages.models import Area, User
 
@@ -73,6 +76,10 @@ def _programme(history: History, home: Area, far: Area) -> Iterator[tuple[Area, 
     for village in [v for v in history.county.villages if v.code[:9] == NO_OFFICER][:1]:
         yield village, 1, passed_up_by_the_clock
     yield home, 2, walked
+    yield home, 1, session_planned
+    yield home, 1, session_held
+    yield home, 1, session_called_off
+    yield home, 1, session_without_outcome
     yield home, 0, long_unsorted
     yield far, 0, partial(nil_report, days=2)
     for days in (3, 9, 16):
@@ -254,7 +261,16 @@ def awaiting_visit(history: History, rng: random.Random, village: Area) -> Story
 
 
 def visit_overdue(history: History, rng: random.Random, village: Area) -> Story:
-    yield from settled(history, rng, village, PASTURE, 24, tier=2)
+    """Its papers were issued, one of them twice: the first number was voided."""
+    case, at = yield from settled(history, rng, village, PASTURE, 24, tier=2)
+    by = crew_of(history, case)[0]
+    yield (at := soon(rng, at))
+    case.refresh_from_db()
+    made = [
+        Paper.objects.issue(case, kinds()[key], by=by, at=at, asked=sentences.PAPERS)
+        for key in ("acceptance", "rights_notice", "session", "agreement", "agreement", "cover")
+    ]
+    made[3].void(by=by, at=at, reason="履行地点写错，重新出具")
 
 
 def one_side_not_reached(history: History, rng: random.Random, village: Area) -> Story:
@@ -473,3 +489,76 @@ def nil_report(history: History, rng: random.Random, village: Area, *, days: int
     walk = begin_walk(history, rng, village, at)
     yield (at := soon(rng, at))
     walk.end(by=walk.by, at=at, households=rng.randint(6, 20), note="走访的几户都平安，没有听到纠纷。")
+
+
+# --- joint sessions --------------------------------------------------------------------------------------------------
+def convened(
+    history: History, rng: random.Random, village: Area, kind: Kind, *, days: int, hour: int, tier: int = 2
+) -> Generator[dt.datetime, None, tuple[Session, dt.datetime]]:
+    """A case at the police room whose session is called for so many days from today (before it when negative)."""
+    first = history.today + min(0, days) * DAY
+    case, at = yield from mediated(history, rng, village, kind, history.last_workday(first - DAY), tier=tier)
+    by = crew_of(history, case)[0]
+    yield (at := soon(rng, at))
+    day = history.rules(history.today).calendar.next_workday(history.today + days * DAY)
+    if days < 0:
+        day = history.last_workday(first + DAY)
+    facts: dict[str, Any] = {
+        "starts_at": dt.datetime.combine(day, dt.time(hour, 30), at.tzinfo),
+        "venue": Venue.objects.filter(office=case.desk_id).first(),
+        "chair": by,
+        "purpose": "双方把各自的说法讲清楚，看能不能当场说到一起。",
+        "parties": [party.pk for party in case.parties.all()],
+        "invited": [
+            {"office": history.county.committees[village.pk], "ask": "说说村里知道的情况", "consent": "agreed"},
+            {"office": history.county.accounts["department1"].postings.get().office, "ask": "带有关图纸到场"},
+            {"name": people.name(rng, male=True), "capacity": "cadre", "ask": "当年分地的经过", "consent": "agreed"},
+        ],
+    }
+    session = Session.objects.plan(case=case, by=by, at=at, facts=facts)
+    history.told(case.events.order_by("-pk")[0])
+    return session, at
+
+
+def session_planned(history: History, rng: random.Random, village: Area) -> Story:
+    """Called for the next days; the department has its invitation."""
+    yield from convened(history, rng, village, WATER, days=2, hour=8)
+
+
+def session_without_outcome(history: History, rng: random.Random, village: Area) -> Story:
+    """Its day is over and nobody has written what came of it: it stands on somebody's work."""
+    yield from convened(history, rng, village, HOMESTEAD, days=-3, hour=10)
+
+
+def session_called_off(history: History, rng: random.Random, village: Area) -> Story:
+    session, at = yield from convened(history, rng, village, IRRIGATION, days=4, hour=14)
+    yield (at := soon(rng, at))
+    history.told(session.call_off(by=session.chair, at=at, reason="乙方外出放牧，下周才回来，另约时间"))
+
+
+def session_held(history: History, rng: random.Random, village: Area) -> Story:
+    """Half of it was agreed on; they go on next week."""
+    session, _at = yield from convened(history, rng, village, PASTURE, days=-4, hour=15)
+    held_at = session.starts_at + dt.timedelta(minutes=5)
+    yield (at := held_at + dt.timedelta(hours=2))
+    said = iter(("同意重新丈量，但去年的草要算清。", "界桩可以重立，去年没有多放。", "两家各让一步。"))
+    answers = {
+        row.pk: {
+            "attended": True,
+            "consent": "agreed" if row.needs_consent else "",
+            "statement": next(said, "") if row.kind == "party" else "",
+        }
+        for row in session.listed()
+    }
+    facts = {
+        "outcome": "continue",
+        "held_at": held_at,
+        "ended_at": held_at + dt.timedelta(minutes=95),
+        "rights_told_at": held_at,
+        "people": answers,
+        "education": "讲了草原法和民法典关于相邻关系的规定",
+        "points_agreed": "请草原站重新丈量，双方到场看着立桩。",
+        "points_open": "去年多放的几天怎么算。",
+        "next_on": history.today + 6 * DAY,
+    }
+    history.told(session.record(by=session.chair, at=at, version=session.version, facts=facts))

@@ -21,6 +21,8 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from disputes.papers.words import CAPITALS_BELOW, capitals
+
 register = template.Library()
 
 DASH = "--"
@@ -61,9 +63,6 @@ def back(url: str, label: object) -> SafeString:
 
 
 # --- amounts ---------------------------------------------------------------------------------------------------------
-DIGITS = "零壹贰叁肆伍陆柒捌玖"
-UNITS = ("", "拾", "佰", "仟")
-SECTIONS = ("", "万", "亿")
 
 
 def _yuan(value: object) -> Decimal | None:
@@ -91,47 +90,13 @@ def money_tag(value: object) -> SafeString:
     return format_html('<span class="num">{}</span>', words)
 
 
-def _section(number: int) -> str:
-    """Up to four digits in capital figures, with one 零 for each inner gap."""
-    out, gap = "", False
-    for position in range(3, -1, -1):
-        digit = number // 10**position % 10
-        if digit == 0:
-            gap = gap or bool(out)
-            continue
-        out += ("零" if gap else "") + DIGITS[digit] + UNITS[position]
-        gap = False
-    return out
-
-
 @register.filter
 def cn_money(value: object) -> str:
-    """An amount in capital figures (大写) as agreements write it.
-
-    The 整 after 角 is optional in the rules for bills (支付结算办法, annex 1); we write it: nothing can be added later.
-    """
+    """An amount in capital figures (大写) as agreements write it."""
     number = _yuan(value)
-    if number is None or abs(number) >= 10**12:
+    if number is None or abs(number) >= CAPITALS_BELOW:
         return DASH
-    whole, cents = divmod(int(abs(number) * 100), 100)
-    out, gap = "", False
-    for position in range(2, -1, -1):
-        part = whole // 10000**position % 10000
-        if part == 0:
-            gap = gap or bool(out)
-            continue
-        out += ("零" if out and (gap or part < 1000) else "") + _section(part) + SECTIONS[position]
-        gap = False
-    jiao, fen = divmod(cents, 10)
-    if whole or not cents:
-        out = (out or "零") + "元"
-    if jiao:
-        out += DIGITS[jiao] + "角"
-    if fen:
-        out += ("零" if whole and not jiao else "") + DIGITS[fen] + "分"
-    else:
-        out += "整"
-    return ("负" if number < 0 else "") + out
+    return capitals(number)
 
 
 # --- dates and times -------------------------------------------------------------------------------------------------

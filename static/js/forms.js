@@ -17,7 +17,8 @@
 
   document.addEventListener("submit", function (e) {
     const form = e.target;
-    if (form.method !== "post" || form.hasAttribute("data-download")) return;
+    const downloads = (e.submitter && e.submitter.hasAttribute("data-download")) || form.hasAttribute("data-download");
+    if (form.method !== "post" || downloads) return; // the page stays, and nothing would release the button
     if (waiting.has(form)) {
       e.preventDefault();
       return;

@@ -12,6 +12,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils import timezone
 
 from disputes.models import Dispute
+from disputes.sessions.models import Session
 from tests.access.county import PNG, County
 from tests.access.inventory import Address
 
@@ -80,13 +81,39 @@ def body(county: County, address: Address, method: str, relation: str, actor: st
     case = county.case_of(address.route, relation) or county.cases["own_village"]
     today = timezone.localdate(county.now).isoformat()
     route = address.route
+    if "sessions/" in route:
+        return _session(county, address, county.sessions.get(relation, county.sessions["own_village"]), username)
     if address.is_api:
         if route.endswith("attachments/"):
             return {"data": {"file": SimpleUploadedFile("现场.png", PNG, "image/png")}}
         return {"data": _json(county, route, case, username, today), "content_type": "application/json"}
     if route.endswith("attachments/"):
         return {"data": {"uploads": SimpleUploadedFile("现场.png", PNG, "image/png")}}
+    if route.endswith("scans/"):
+        return {"data": {"scan": SimpleUploadedFile("现场.png", PNG, "image/png")}}
     return {"data": _form(county, route, case, username, today)}
+
+
+def _session(county: County, address: Address, session: Session, username: str) -> dict[str, Any]:
+    """A plan for next week that the actor chairs; a record of one that did not take place."""
+    day = timezone.localdate(county.now) + dt.timedelta(days=6)
+    asked = [row.party_id for row in session.listed() if row.kind == "party"]
+    guardians = [row.party_id for row in session.listed() if row.kind == "guardian"]
+    last = address.route.rstrip("/").split("/")[-1]
+    gone = {"version": 1, "outcome": "not_held", **REASON}
+    if address.is_api:
+        plan = {"starts_at": f"{day}T09:00:00+08:00", "place": "渠口", "chair": username}
+        plan |= {"parties": asked, "guardians": guardians}
+        new = {"case_no": session.dispute.case_no}
+        sent = {"sessions": plan | new, "change": plan | {"version": 1}, "call-off": REASON, "record": gone}.get(
+            last, {}
+        )
+        return {"data": sent, "content_type": "application/json"}
+    rows = {f"{name}-{what}_FORMS": "0" for name in ("invited", "walk_ins") for what in ("TOTAL", "INITIAL")}
+    plan = {"day": str(day), "starts": "9:00", "place": "渠口", "chair": username, "version": "1", **rows}
+    plan |= {"parties": asked, "guardians": guardians}
+    sent = {"new": plan, "change": plan, "call-off": REASON, "<pk>": gone | rows}.get(last, {})
+    return {"data": sent}
 
 
 def _json(county: County, route: str, case: Dispute, username: str, today: str) -> dict[str, Any]:
@@ -118,6 +145,9 @@ def _json(county: County, route: str, case: Dispute, username: str, today: str) 
             "api/v1/triage/<uid>/back/": {"version": 1, **REASON},
             "api/v1/triage/<uid>/later/": {"version": 1, "until": str(county.now.date() + dt.timedelta(days=3))},
             "api/v1/triage/<uid>/undo/": {"version": 1},
+            "api/v1/papers/": {"case": county.cases["own_village"].case_no, "kind": "acceptance"},
+            "api/v1/papers/preview/": {"case": county.cases["own_village"].case_no, "kind": "acceptance"},
+            "api/v1/papers/<uid>/void/": REASON,
         }.get(route, {})
     return {
         "<case_no>": {"version": case.version, "place": "石门村二社"},
@@ -148,6 +178,8 @@ def _form(county: County, route: str, case: Dispute, username: str, today: str) 
         "disputes/<case_no>/consent/<party>/": {"consent": "agreed", "way": "当面"},
         "disputes/<case_no>/grade/": {"level": "yellow", **REASON},
         "disputes/<case_no>/ask-void/": REASON,
+        "disputes/<case_no>/papers/<uid>/void/": REASON,
+        "disputes/<case_no>/dossier/<uid>/": {"row": "6"},
         "followups/<case_no>/waive/<party>/": REASON,
         "visits/new/": {"village": county.w.village.code, "visited_on": today},
         "visits/<uid>/": {"words": "渠口又吵"},

@@ -13,7 +13,10 @@ from rest_framework.authtoken.models import Token
 from disputes import attachments
 from disputes.field.models import Capture, Visit
 from disputes.models import Dispute, Party, SavedFilter
+from disputes.papers.kinds import kinds
+from disputes.papers.models import Paper, PaperTemplate
 from disputes.safeguards import SAFETY_QUESTIONS
+from disputes.sessions.models import Session, Venue
 from followups.models import Heartbeat, Notice
 from followups.reactions import react
 from tests import factories
@@ -57,6 +60,7 @@ RELATIONS = {
     "mine": ("mine", "others", "missing"),
     "thing": ("one", "missing"),
     "village": ("own_village", "other_county", "missing"),
+    "session": (*CASES, "missing"),
     "posting": ("own_room_posting", "other_township_posting", "missing"),
 }
 #: What is typed for the parties and sealed in the database.
@@ -109,7 +113,10 @@ class County:
         self.cases = {name: self._case(name) for name in CASES}
         self.settled = {name: self._settled(name) for name in CASES}
         self.files = {name: self._file(case) for name, case in self.cases.items()}
+        self.papers = {name: self._paper(case) for name, case in self.cases.items()}
         self.captures = {name: self._capture(name) for name in WALKS}
+        self.sessions = {name: self._session(name) for name in CASES}
+        self.room_of_centre = Venue.objects.add(office=w.centre_office, name="调解大厅", by=w.centre_lead, at=self.now)
         self.target = self._case("own_village")
         # The pump goes round, however long the tests of this module take.
         Heartbeat.objects.create(name="pump", at=self.now + dt.timedelta(days=1))
@@ -156,6 +163,16 @@ class County:
             )
         return case
 
+    def _session(self, relation: str) -> Session:
+        """One whose time has come, in a case under mediation; the department is asked to that of the own centre."""
+        case = self._case(relation)
+        by = self.w.officer if relation == "handed_down" else self.desk_users[case.village_id, case.tier]
+        case.perform("take_up", by=by, at=self.now, handler=by)
+        asked = [{"office": self.w.department_office, "ask": "带水权图"}] if relation == "own_centre" else []
+        minors = [party.pk for party in case.parties.all() if party.guardian_name]
+        parties = [case.principal_parties()[0].pk]
+        return factories.session(self.w, case, by=by, invited=asked, guardians=minors, parties=parties)
+
     def _capture(self, relation: str) -> Capture:
         """Something dangerous, met by the village's own assistant, who says that it was settled on the spot."""
         village: Area = getattr(self.w, WALKS[relation])
@@ -197,6 +214,10 @@ class County:
         by = self.desk_users[case.village_id, case.tier]
         return attachments.attach(case, by, self.now, SimpleUploadedFile("现场.png", PNG))
 
+    def _paper(self, case: Dispute) -> Paper:
+        by = self.desk_users[case.village_id, case.tier]
+        return Paper.objects.issue(case, kinds()["acceptance"], by=by, at=self.now, asked={})
+
     # --- finding ------------------------------------------------------------------------------------------------------
     def values(self, route: str, relation: str, actor: str) -> dict[str, object]:
         """What stands in the address `route` for this relation."""
@@ -204,6 +225,9 @@ class County:
         return {name: self._value(name, route, relation, actor) for name in params}
 
     def case_of(self, route: str, relation: str) -> Dispute | None:
+        if "sessions/" in route and kind_of(route) != "none":
+            found = self.sessions.get("own_village" if relation == "crossed" else relation)
+            return found.dispute if found else None
         kept = self.settled if "followups/" in route else self.cases
         return kept.get("own_village" if relation == "crossed" else relation)
 
@@ -219,6 +243,12 @@ class County:
             case "uid" if kind_of(route) == "walk":
                 row = self.captures.get(relation)
                 return uuid.UUID(int=1) if row is None else (row.visit if "visits/" in route else row).uid
+            case "uid" if kind_of(route) == "session":
+                session = self.sessions.get(relation)
+                return uuid.UUID(int=1) if session is None else session.uid
+            case "uid" if "papers/" in route:
+                paper = self.papers.get("other_county" if relation == "crossed" else relation)
+                return paper.uid if paper else uuid.UUID(int=1)
             case "uid":
                 found = self.files.get("other_county" if relation == "crossed" else relation)
                 return found.uid if found else uuid.UUID(int=1)
@@ -231,8 +261,15 @@ class County:
                     "own_village": self.w.village.code,
                     "other_county": self.w.other_village.code,
                 }.get(relation, "620623999999")
+            case "kind":
+                return "no_such_kind" if missing else "acceptance"
+            case "version":
+                return PaperTemplate.objects.current("acceptance").version
             case "table":
                 return "case_source" if not missing else "no_such_table"
+            case "pk" if "<case_no>" in route:
+                session = self.sessions.get("other_county" if relation == "crossed" else relation)
+                return 99999 if session is None else session.pk
             case "pk":
                 return 99999 if missing else self._pk(route, relation, actor)
         raise KeyError(f"{name} in {route}")
@@ -242,6 +279,8 @@ class County:
             return self.notices["others" if relation == "others" else self._someone(actor)].pk
         if "saved" in route:
             return self.filters["others" if relation == "others" else self._someone(actor)].pk
+        if route.startswith("sessions/rooms/"):
+            return self.room_of_centre.pk
         if route.startswith("manage/people/"):
             return self.w.grid.pk
         if route.startswith("manage/postings/"):
@@ -267,14 +306,18 @@ def kind_of(route: str) -> str:
     if "<" not in route or "<key>" in route:
         return "none"
     if "<case_no>" in route:
-        return "part" if any(mark in route for mark in ("<party>", "<party_id>", "<uid>")) else "case"
+        return "part" if any(mark in route for mark in ("<party>", "<party_id>", "<uid>", "<pk>")) else "case"
     if route.removeprefix("api/v1/").startswith(("visits/<uid>", "captures/<uid>", "triage/<uid>")):
         return "walk"
+    if route.startswith(("sessions/<uid>", "api/v1/sessions/<uid>")):
+        return "session"
+    if route.startswith("api/v1/papers/<uid>"):
+        return "case"
     if "notices/<pk>" in route or "saved/<pk>" in route or "saved-filters/<pk>" in route:
         return "mine"
     if route.startswith("manage/postings/"):
         return "posting"
-    if route.startswith(("manage/people/", "manage/offices/", "manage/codes/")):
+    if route.startswith(("manage/people/", "manage/offices/", "manage/codes/", "manage/papers/", "sessions/rooms/")):
         return "thing"
     if "<code>" in route:
         return "village"

@@ -28,7 +28,7 @@ from config.wsgi import application
 from disputes.field.models import Capture, Visit
 from followups.models import Notice
 from tests import factories as f
-from tests.api.situations import SITUATIONS, days_ahead, handle, new, settled
+from tests.api.situations import SITUATIONS, days_ahead, handle, new, settled, taken
 from tests.api.test_rooms import visit_body
 
 ROLES = ("assistant", "officer", "supervisor")
@@ -47,6 +47,8 @@ def county(db: None, monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     w.parties = w.open_case.principal_parties()
     w.attachment = attach(w)
     w.walk, w.heard = heard(w)
+    w.session = f.session(w, taken(w))
+    w.paper = paper(w)
     handle(w.open_case)
     w.own = {}
     for role in ROLES:
@@ -72,6 +74,14 @@ def attach(w: SimpleNamespace) -> str:
 
     file = SimpleUploadedFile("界桩.pdf", b"%PDF-1.4 test")
     return str(keep(w.open_case, w.assistant, timezone.now(), file).uid)
+
+
+def paper(w: SimpleNamespace) -> str:
+    from disputes.papers.kinds import kinds
+    from disputes.papers.models import Paper
+
+    row = Paper.objects.issue(w.open_case, kinds()["acceptance"], by=w.assistant, at=timezone.now(), asked={})
+    return str(row.uid)
 
 
 @pytest.fixture
@@ -137,6 +147,15 @@ def send(case: schemathesis.Case, county: SimpleNamespace, answered: set[int]) -
 # --- leading valid examples to data that exist ------------------------------------------------------------------------
 
 
+def known(w: SimpleNamespace, path: str, noun: str) -> Any:
+    """The thing of the county that a `uid` in this path names."""
+    if noun in FIELD:
+        return w.walk.uid if noun == "visits" else w.heard.uid
+    if "/sessions/" in path:
+        return w.session.uid
+    return w.paper if "/papers/" in path else w.attachment
+
+
 def lead(case: schemathesis.Case, w: SimpleNamespace) -> None:
     path = case.operation.path
     noun = path.split("/")[3]
@@ -144,11 +163,13 @@ def lead(case: schemathesis.Case, w: SimpleNamespace) -> None:
     dispute = ready.case if ready else w.settled_case if "/followups/" in path else w.open_case
     if "/void-requests/" in path:
         dispute = w.open_case
+    if "/sessions/" in path:
+        dispute = w.session.dispute
     for name in case.path_parameters or {}:
         found = {
             "case_no": dispute.case_no,
             "party_id": dispute.principal_parties()[0].pk,
-            "uid": str(w.walk.uid if noun == "visits" else w.heard.uid if noun in FIELD else w.attachment),
+            "uid": str(known(w, path, noun)),
             "code": CODES["village"],
         }
         if name in found:
@@ -156,6 +177,8 @@ def lead(case: schemathesis.Case, w: SimpleNamespace) -> None:
     for name, value in CODES.items():
         if name in (case.query or {}):
             case.query[name] = value
+    if "case" in (case.query or {}):
+        case.query["case"] = dispute.case_no
     for name in ("found_from", "found_to"):
         if name in (case.query or {}):
             case.query[name] = str(timezone.localdate())
@@ -195,6 +218,9 @@ def lead_to_own(case: schemathesis.Case, own: dict[str, int]) -> None:
 
 def lead_body(body: dict[str, Any], path: str, dispute: Any, ready: dict[str, Any], w: SimpleNamespace) -> None:
     """Keep what was made up where it may stand; replace what must exist, agree or lie in time."""
+    if "/sessions/" in path:
+        lead_session(body, path, w)
+        return
     today = str(timezone.localdate())
     body.update({name: value for name, value in CODES.items() if name in body})
     dated = {"found_on": today, "occurred_on": today, "happened_on": today, "expires_on": days_ahead(9)}
@@ -216,6 +242,9 @@ def lead_body(body: dict[str, Any], path: str, dispute: Any, ready: dict[str, An
         for index, party in enumerate(body["parties"]):
             party |= {"side": "A"} if index == 0 and "side" in party else {}
             party |= {name: value for name, value in FITS.items() if party.get(name)}
+    if "kind" in body and "/papers/" in path:
+        body |= {"case": dispute.case_no, "kind": "acceptance"}
+        body.pop("facts", None)
     if path.endswith("/saved-filters/"):
         body["query"] = "status=waiting"
     if "/attachments/" in path:
@@ -225,3 +254,19 @@ def lead_body(body: dict[str, Any], path: str, dispute: Any, ready: dict[str, An
 
 
 FITS = {"id_number": "620699197401010018", "birth_on": "1974-01-01"}
+
+
+def lead_session(body: dict[str, Any], path: str, w: SimpleNamespace) -> None:
+    """A plan at the village's own place; a record of one that did not take place."""
+    for name in ("ends_at", "venue", "track", "guardians", "invited", "people", "walk_ins", "recusal", "chair"):
+        body.pop(name, None)
+    if "version" in body:
+        body["version"] = 1
+    if path.endswith("/record/"):
+        for name in ("held_at", "ended_at", "rights_told_at", "next_on"):
+            body.pop(name, None)
+        body |= {"outcome": "not_held", "reason": "乙方没来"}
+    elif not path.endswith("/call-off/"):
+        parties = [party.pk for party in w.session.dispute.principal_parties()]
+        body |= {"starts_at": f"{days_ahead(3)}T09:00:00+08:00", "place": "村委会", "chair": "assistant"}
+        body |= {"parties": parties, **({"case_no": w.session.dispute.case_no} if "case_no" in body else {})}

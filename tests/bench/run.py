@@ -185,6 +185,7 @@ def measure(sites: list[Site]) -> list[dict[str, Any]]:
         floor_call = ("GET", f"/bench/ledger/{query}", None)
         a, b = alternate(client, lambda i, c=export: c, lambda i, c=floor_call: c, range(ROUNDS + 1))
         rows.append(result("ledger export", backend, site.size, statistics.median(a), statistics.median(b), 2))
+        rows += papers(site)
     if len(sites) > 1:
         small, big = sites[0].size, sites[-1].size
         for name in ("list page", "case page"):
@@ -202,6 +203,23 @@ def result(row: str, backend: str, n: int, ours: float, floor: float, goal: floa
         "row": row, "backend": backend, "n": n, "ours_ms": round(ours, 2), "floor_ms": round(floor, 2),
         "ratio": ratio, "goal": goal, "ok": ratio <= goal,
     }  # fmt: skip
+
+
+def papers(site: Site) -> list[dict[str, Any]]:
+    """One agreement beside bare typst on the same page; a dossier of thirty pages beside one second."""
+    run = subprocess.run(
+        [sys.executable, "-m", "tests.bench.papers"],
+        env=site.env,
+        cwd=ROOT,
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    took = json.loads(run.stdout.splitlines()[-1])
+    return [
+        result("agreement as PDF", site.backend, site.size, *took["agreement"], 1.5),
+        result("dossier of 30 pages, beside 1 s", site.backend, site.size, took["dossier"], 1000, 1),
+    ]
 
 
 def peak_memory(site: Site) -> float:

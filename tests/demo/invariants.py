@@ -13,6 +13,7 @@ from audit.models import verify
 from disputes import masking
 from disputes.models import Agreement, Check, Counter, Dispute, Event, EventText, Party, PartySecret, Round, rules_on
 from disputes.moves import LEAVES, MOVES, OPEN, Status
+from disputes.papers.models import Paper
 from followups.models import Handled, ReturnVisit
 from followups.reactions import reacting_kinds
 from followups.visits import parties_without_visit
@@ -20,6 +21,8 @@ from ledgers.month import Month
 from villages.models import User
 
 day = timezone.localdate
+#: Within these the numbers of papers run; a cover's year is that of its issue only.
+SERIES = ("organisation", "kind", "year")
 
 
 def the_clock_runs_while_open_and_only_then() -> None:
@@ -74,7 +77,13 @@ def case_numbers_have_no_gap() -> None:
         serials.setdefault(key, []).append(int(serial))
     assert serials
     assert all(found == list(range(1, len(found) + 1)) for found in serials.values())
-    assert dict(Counter.objects.values_list("key", "last")) == {key: len(found) for key, found in serials.items()}
+    papers: dict[tuple, list[int]] = {}
+    for *key, serial in Paper.objects.exclude(serial=None).order_by("serial").values_list(*SERIES, "serial"):
+        papers.setdefault(tuple(key), []).append(serial)
+    assert all(found == list(range(1, len(found) + 1)) for found in papers.values())
+    last = dict(Counter.objects.values_list("key", "last"))
+    assert {key: last.pop(key) for key in serials} == {key: len(found) for key, found in serials.items()}
+    assert sorted(last.values()) == sorted(len(found) for found in papers.values())
     for number, at, township in Dispute.objects.values_list("case_no", "registered_at", "township__code"):
         assert number.startswith(f"620623-{township[6:9]}-{day(at).year}-")
 

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import io
 import uuid
 from unittest.mock import patch
 
 import pytest
 from django.db import connections
+from pypdf import PdfWriter
 
 from disputes.field.models import Capture, Source, Visit
-from disputes.models import Dispute, Event, MoveRefused
+from disputes.models import Dispute, Event, FactsMissing, MoveRefused
+from disputes.papers import typeset
+from disputes.papers.kinds import kinds
+from disputes.papers.models import Paper
+from disputes.sessions.models import Session, Venue
 from followups import alarms
 from followups.models import Notice
 from tests import factories as f
@@ -188,3 +194,111 @@ def test_two_who_tell_of_one_alarm_tell_once(w):
         pks = [visit.capture(by=w.assistant, at=NOW, facts=heard).pk for _ in range(20)]
     told = processes.together(2, warn_of_all, pks, processes.CONTEXT.Barrier(2))
     assert sum(told) == Notice.objects.count() == 2 * len(pks)  # two officers each
+
+
+def record_all(number: int, pks: list[int], barrier, w) -> list[str]:
+    """Each session in turn: both processes read it, wait for one another, and write its outcome."""
+    answers, by = [], w.second_officer if number else w.officer
+    for pk in pks:
+        row = Session.objects.get(pk=pk)
+        by.forget_scope()
+        barrier.wait(60)
+        try:
+            facts = {"outcome": "not_held", "reason": f"{by.name}写的"}
+            row.record(by=by, at=NOW, version=row.version, facts=facts)
+            answers.append("won")
+        except MoveRefused as refused:
+            answers.append(refused.sentence)
+    return answers
+
+
+def test_of_two_who_record_one_session_one_wins_and_the_other_is_told(w):
+    case = f.at_room(w)
+    case.perform("take_up", by=w.officer, at=NOW, handler=w.officer)
+    given = {"starts_at": NOW, "place": "渠口", "chair": w.officer, "parties": [p.pk for p in case.parties.all()]}
+    pks = [Session.objects.plan(case=case, by=w.officer, at=NOW, facts=given).pk for _ in range(20)]
+    barrier = processes.CONTEXT.Barrier(2)
+    for a, b in zip(*processes.together(2, record_all, pks, barrier, w), strict=True):
+        assert (a == "won") != (b == "won"), (a, b)
+        assert any(name in (a, b)[a == "won"] for name in ("刘建军", "何静")), (a, b)
+    assert Event.objects.filter(kind="session").count() == len(pks)
+    assert not Session.objects.exclude(version=2).exists()
+
+
+def book_all(number: int, cases: list[int], halls: list[int], barrier, w) -> list[str]:
+    """Both processes book each room for the same hour, each for its own case."""
+    answers, case = [], Dispute.objects.get(pk=cases[number])
+    for pk in halls:
+        facts = {"starts_at": NOW, "venue": Venue.objects.get(pk=pk), "chair": w.officer}
+        facts["parties"] = [party.pk for party in case.parties.all()]
+        barrier.wait(60)
+        try:
+            Session.objects.plan(case=case, by=w.officer, at=NOW, facts=facts)
+            answers.append("won")
+        except FactsMissing as missing:
+            answers.append(missing.errors["shares_venue"])
+    return answers
+
+
+def test_of_two_who_book_one_room_at_once_the_second_is_warned(w):
+    cases = []
+    for _ in range(2):
+        case = f.at_room(w)
+        case.perform("take_up", by=w.officer, at=NOW, handler=w.officer)
+        cases.append(case.pk)
+    halls = [Venue.objects.add(office=w.room, name=f"第{n}间", by=w.officer, at=NOW).pk for n in range(20)]
+    barrier = processes.CONTEXT.Barrier(2)
+    for a, b in zip(*processes.together(2, book_all, cases, halls, barrier, w), strict=True):
+        assert (a == "won") != (b == "won"), (a, b)
+    assert Session.objects.count() == len(halls)
+
+
+@pytest.fixture
+def no_typst(monkeypatch):
+    """The threads of typst do not come along into a forked process, and a number does not depend on the PDF."""
+    page = io.BytesIO()
+    writer = PdfWriter()
+    writer.add_blank_page(595, 842)
+    writer.write(page)
+    monkeypatch.setattr(typeset, "pdf_of", lambda *_a, **_k: page.getvalue())
+
+
+def run_numbers(w, writers: int, count: int) -> None:
+    """Papers of one series from several desks' cases at once; every third is refused and must take no number."""
+    cases = [f.mediating(w) for _n in range(writers)]
+
+    def issue(number: int) -> list[str]:
+        made = []
+        for turn in range(count):
+            asked = {"filed_by": "" if turn % 3 == 2 else "才让卓玛", "kept": "长期"}
+            try:
+                row = Paper.objects.issue(cases[number], kinds()["cover"], by=w.assistant, at=NOW, asked=asked)
+            except FactsMissing:
+                continue
+            made.append(row.number)
+        connections.close_all()
+        return made
+
+    answers = processes.together(writers, issue)
+    assert [answer for answer in answers if not isinstance(answer, list)] == []
+    numbers = sorted(number for answer in answers for number in answer)
+    given = writers * sum(turn % 3 != 2 for turn in range(count))
+    assert numbers == [f"（石门）人调字第{serial:03}号" for serial in range(1, given + 1)]
+
+
+def test_papers_issued_at_once_get_numbers_without_gap_or_double(w, no_typst):
+    run_numbers(w, 4, 9)
+
+
+def issue_once(number: int, pk: int, submission: uuid.UUID, w) -> str:
+    case = Dispute.objects.get(pk=pk)
+    asked = {"filed_by": "才让卓玛", "kept": "长期"}
+    row = Paper.objects.issue(case, kinds()["cover"], by=w.assistant, at=NOW, asked=asked, submission=submission)
+    connections.close_all()
+    return row.number
+
+
+def test_a_paper_sent_twice_at_once_is_one_paper(w, no_typst):
+    pk = f.mediating(w).pk
+    assert processes.together(2, issue_once, pk, uuid.uuid4(), w) == ["（石门）人调字第001号"] * 2
+    assert Paper.objects.count() == 1

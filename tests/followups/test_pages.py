@@ -229,6 +229,7 @@ def test_every_kind_of_notice_has_its_words(w, case):
     kinds |= {
         k for k, r in reactions.REACTIONS.items() if {reactions.tell_the_desk, reactions.tell_the_person} & set(r)
     }
+    kinds |= {k for k, r in reactions.REACTIONS.items() if reactions.tell_the_invited in r}
     assert kinds == notices.TEXTS.keys()
 
 

@@ -13,6 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from disputes.field.models import Visit
+from disputes.sessions.models import Venue
 from followups.models import Notice
 from followups.reactions import react
 from tests import factories
@@ -21,19 +22,22 @@ from villages.models import Role, SpecialDay
 
 #: list → (who looks, how many queries)
 LISTS: dict[str, tuple[str, int]] = {
-    "": ("officer", 25),
-    "todo/": ("officer", 10),
+    "": ("officer", 27),
+    "todo/": ("officer", 11),
     "me/": ("officer", 9),
     "villages/": ("officer", 13),
     "villages/gaps/": ("officer", 13),
     "manage/people/": ("sysadmin", 8),
     "manage/offices/": ("sysadmin", 7),
     "manage/audit/": ("auditor", 7),
+    "manage/papers/": ("sysadmin", 6),
     "visits/": ("officer", 10),
     "triage/": ("officer", 16),
+    "sessions/": ("officer", 13),
+    "sessions/rooms/": ("officer", 9),
     "disputes/": ("officer", 12),
     "followups/": ("officer", 10),
-    "notices/": ("officer", 9),
+    "notices/": ("officer", 10),
     "ledger/": ("officer", 19),
     "ledger/download/": ("officer", 18),
     "api/v1/areas/": ("officer", 9),
@@ -45,8 +49,11 @@ LISTS: dict[str, tuple[str, int]] = {
     "api/v1/captures/": ("officer", 11),
     "api/v1/triage/": ("officer", 12),
     "api/v1/followups/": ("officer", 12),
-    "api/v1/notices/": ("officer", 12),
+    "api/v1/notices/": ("officer", 13),
     "api/v1/ledger/": ("officer", 24),
+    "api/v1/sessions/": ("officer", 11),
+    "api/v1/sessions/invitations/": ("officer", 12),
+    "api/v1/sessions/rooms/": ("officer", 9),
 }
 #: Addresses without an object in them that list nothing.
 NO_LISTS = {
@@ -70,6 +77,7 @@ NO_LISTS = {
     "api/v1/deadlines/",
     "api/v1/codes/",
     "api/v1/calendar/",
+    "api/v1/papers/",  # lists one case, named in the query: tests/api/test_papers.py
 }
 
 
@@ -90,6 +98,16 @@ def more(w: SimpleNamespace, n: int) -> None:
     Notice.objects.create(user=w.officer, capture=heard, kind="alarm", created_at=at)
     settled = {"side_a": f"马{n}", "side_b": "王世昌", "words": "说开了", "found": "calm"}
     walk.capture(by=w.assistant, at=at, facts=settled, spot={"chair": w.village_mediator})
+    held = factories.register(w, at=at)
+    held.perform("take_up", by=w.assistant, at=at, handler=w.assistant)
+    hall = Venue.objects.add(office=w.room, name=f"调解室{n}", by=w.officer, at=at)
+    for days in (-3, 2):
+        asked = [{"user": w.officer, "ask": f"第{n}次"}, {"name": "老马", "capacity": "cadre"}]
+        there = {"starts_at": at + dt.timedelta(days=days), "venue": hall, "invited": asked}
+        held.found_on = timezone.localdate(at) - dt.timedelta(days=9)
+        held.save(update_fields=["found_on"])
+        factories.session(w, held, **there)
+    react(held.events.first().pk)
     w.officer.saved_filters.create(name=f"条件{n}", query="status=waiting")
     village = factories.area(f"62062310321{n}", f"新村{n}", 5, w.township)
     committee = factories.office(f"62062310321{n}-V", "village", f"新村{n}村委会", village)

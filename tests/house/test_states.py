@@ -71,5 +71,5 @@ def test_what_upper_rooms_registered() -> None:
     """Pinned: a guard or a section that is registered twice, or not at all, is seen here."""
     assert get_resolver().url_patterns
     assert registered_guards() == {"close": ["why_visits_missing"]}
-    assert [key for _order, key in panels.register_list()] == ["visits", "sources"]
+    assert [key for _order, key in panels.register_list()] == ["sessions", "papers", "visits", "sources"]
     assert list(village_panels.registered) == ["open_cases", "last_walk"]

@@ -89,6 +89,23 @@ def test_days_are_never_guessed(raw, word):
 
 
 @pytest.mark.parametrize(
+    ("raw", "time"),
+    [
+        ("9:00", "09:00"), ("９：００", "09:00"), ("9点", "09:00"), ("9", "09:00"), ("9点半", "09:30"),
+        ("下午3点20", "15:20"),
+        ("15.30", "15:30"), ("0930", "09:30"), ("中午12点", "12:00"), ("晚上8点", "20:00"), ("上午 10:05", "10:05"),
+    ],
+)  # fmt: skip
+def test_times(raw, time):
+    assert parsing.time_of_day(raw) == dt.time.fromisoformat(time)
+
+
+@pytest.mark.parametrize("raw", ["25:00", "9:60", "天亮", "下午3点以后"])
+def test_times_are_never_guessed(raw):
+    assert "写成 9:00" in refused(parsing.time_of_day, raw)
+
+
+@pytest.mark.parametrize(
     ("raw", "amount"),
     [
         ("1.2万", "12000"), ("￥12,000", "12000"), ("壹万贰仟元整", "12000"), ("一万二千", "12000"),
