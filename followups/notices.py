@@ -63,6 +63,7 @@ def with_words(notices: Iterable[Notice], viewer: User) -> list[Notice]:
         if heard := notice.capture:
             words = {"title": f"{heard.village.full_name} {heard.sides_for(viewer)}", "nth": notice.nth}
             notice.text, notice.url = str(TEXTS[notice.kind]) % words, f"/captures/{heard.uid}/"  # type: ignore[attr-defined]
+            notice.case_no = ""  # type: ignore[attr-defined]
             out.append(notice)
             continue
         case = notice.dispute
