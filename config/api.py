@@ -6,6 +6,7 @@ import disputes.api
 import disputes.field.api
 import disputes.papers.api
 import disputes.sessions.api
+import disputes.whistles.api
 import followups.api
 import ledgers.api
 import villages.api
@@ -17,6 +18,7 @@ ROOMS = (
     disputes.field.api,
     disputes.papers.api,
     disputes.sessions.api,
+    disputes.whistles.api,
     followups.api,
     ledgers.api,
 )

@@ -27,6 +27,7 @@ SECTIONS = {
     "triage": "triage",
     "disputes": "disputes",
     "sessions": "sessions",
+    "whistles": "whistles",
     "followups": "followups",
     "ledger": "ledger",
     "villages": "villages",
@@ -81,7 +82,7 @@ def navigation(user: User) -> list[dict[str, Any]]:
     scope = user.scope
     works, supervises = bool(scope.desks), scope.has(Role.SUPERVISOR)
     groups: list[dict[str, Any]] = [{"label": None, "items": [entry("home", "/", "house", _("首页"))]}]
-    if works:
+    if works or scope.responds:
         groups[0]["items"].append(entry("todo", "/todo/", "list-check", _("我的待办")))
     if works or supervises:
         groups[0]["items"].append(entry("visits", "/visits/", "geo-alt", _("入村排查")))
@@ -94,6 +95,7 @@ def navigation(user: User) -> list[dict[str, Any]]:
                 "items": [
                     entry("disputes", "/disputes/", "journal-text", _("案件")),
                     entry("sessions", "/sessions/", "people", _("联调会")),
+                    entry("whistles", "/whistles/", "megaphone", _("吹哨支援")),
                     entry("followups", "/followups/", "telephone", _("回访")),
                 ],
             }
@@ -101,6 +103,8 @@ def navigation(user: User) -> list[dict[str, Any]]:
         groups.append({"label": _("台账与统计"), "items": [entry("ledger", "/ledger/", "table", _("工作台账"))]})
     if not works and not supervises and scope.has(*INVITED_ROLES):
         groups[0]["items"].append(entry("sessions", "/sessions/", "people", _("联调会")))
+    if not works and not supervises and scope.responds:
+        groups.append({"label": _("办案"), "items": [entry("whistles", "/whistles/", "megaphone", _("吹哨支援"))]})
     groups.append({"label": _("名录"), "items": [entry("villages", "/villages/", "building", _("村与警务助理"))]})
     if scope.is_admin:
         groups.append({"label": _("系统管理"), "items": [entry("manage", "/manage/", "gear", _("系统管理"))]})
@@ -115,6 +119,9 @@ def tabs(user: User) -> list[dict[str, Any]]:
         rows.append(entry("disputes", "/disputes/", "journal-text", _("案件")))
     if scope.desks:
         rows.append(entry("new", "/visits/new/", "plus-circle-fill", _("排查")))
+        rows.append(entry("todo", "/todo/", "list-check", _("待办")))
+    elif scope.responds:
+        rows.append(entry("whistles", "/whistles/", "megaphone", _("吹哨")))
         rows.append(entry("todo", "/todo/", "list-check", _("待办")))
     elif scope.has(Role.SUPERVISOR):
         rows.append(entry("ledger", "/ledger/", "table", _("台账")))

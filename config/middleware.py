@@ -196,6 +196,8 @@ class SignedInMiddleware:
     """
 
     OPEN = re.compile(r"^/(login/$|healthz/|static/|i18n/)")
+    # What a page that was left open asks for by itself: nobody sits there, so it does not keep the session alive.
+    ASKED_BY_ITSELF = re.compile(r"^/disputes/[^/]+/whistles/$")
     # What a person who must change the password may still reach.
     PASSWORD_PAGES = ("/me/password/", "/logout/")
     ABSOLUTE_SECONDS = 12 * 3600
@@ -234,7 +236,8 @@ class SignedInMiddleware:
         else:
             if began is None:
                 request.session["began_at"] = now
-            if began is None or now - seen >= 60:  # at most one session write a minute
+            by_itself = "HX-Request" in request.headers and self.ASKED_BY_ITSELF.match(request.path_info)
+            if began is None or (now - seen >= 60 and not by_itself):  # at most one session write a minute
                 request.session["seen_at"] = now
             return ""
         request.session.flush()

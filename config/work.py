@@ -6,7 +6,7 @@ import datetime as dt
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Q
+from django.db.models import Count, Min, Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -19,6 +19,7 @@ from disputes.models import Dispute
 from disputes.moves import Status
 from disputes.sessions.models import Session
 from disputes.sessions.page import url_of
+from disputes.whistles.models import Call, Whistle
 from followups.models import ReturnVisit
 from villages.models import Draft, Role, User
 from villages.workdays import WorkCalendar, load_calendar
@@ -28,6 +29,7 @@ KINDS = {
     "limit": gettext_lazy("化解时限"),
     "visit": gettext_lazy("回访"),
     "session": gettext_lazy("联调会"),
+    "whistle": gettext_lazy("吹哨支援"),
 }
 WHENS = {
     "overdue": gettext_lazy("已逾期"),
@@ -46,7 +48,7 @@ class Todo:
     due_on: dt.date
     left: int | None  # working days left, where the rule counts them
     title: str
-    case_no: str
+    case_no: str  # empty for an office that was asked for help: it knows no case
     village: str
     tag: str
     note: str
@@ -70,15 +72,14 @@ def when_of(due_on: dt.date, today: dt.date) -> str:
 
 def todos(user: User, today: dt.date) -> list[Todo]:
     """Everything `user` must do, overdue first, then by due date; a fixed number of queries."""
-    if not user.scope.desks:
+    if not user.scope.responds:
         return []
-    names = code_names()
     calendar = load_calendar(today)
-    rows = [
-        *_cases(user, today, names, calendar),
-        *_visits(user, today, names),
-        *_sessions(user, today, names, calendar),
-    ]
+    rows = _calls(user, today, calendar)
+    if user.scope.desks:
+        names = code_names()
+        rows += [*_cases(user, today, names, calendar), *_visits(user, today, names)]
+        rows += [*_sessions(user, today, names, calendar), *_whistles(user, today, names)]
     return sorted(rows, key=lambda row: (row.due_on, row.case_no))
 
 
@@ -246,3 +247,62 @@ def villages_of(user: User) -> list[dict[str, Any]]:
         {"area": area, "open": open_cases.get(area.pk, 0), "visits": to_visit.get(area.pk, 0)}
         for area in Area.objects.filter(pk__in=ids).select_related("parent")
     ]
+
+
+def _calls(user: User, today: dt.date, calendar: WorkCalendar) -> list[Todo]:
+    """What other desks asked of this person's offices: to answer, then to report done."""
+    return [
+        Todo(
+            kind="whistle",
+            when=when_of(call.due_on, today),
+            due_on=call.due_on,
+            left=calendar.between(today, call.due_on),
+            title=_("支援%(desk)s：%(what)s") % {"desk": call.whistle.desk.name, "what": call.whistle.what[:40]},
+            case_no="",
+            village="",
+            tag=str(call.get_state_display()),
+            note=str(call.whistle.get_kind_display()),
+            url=f"/whistles/{call.whistle.uid}/",
+            action=_("答复") if call.state == Call.State.ASKED else _("报办结"),
+            primary=True,
+        )
+        for call in Call.objects.heard_by(user).pending().for_list().order_by("due_on", "pk")
+        if call.due_on
+    ]
+
+
+def _whistles(user: User, today: dt.date, names: Names) -> list[Todo]:
+    """What this person's desks asked of others and must see to: somebody is late, or all have answered."""
+    late, waiting = Call.objects.overdue(today), Call.objects.pending()
+    mine = (
+        Whistle.objects.visible_to(user)
+        .live()
+        .filter(desk__in=sorted(user.scope.desks))
+        .annotate(
+            late=Min("calls__due_on", filter=Q(calls__in=late)), waits=Count("calls", filter=Q(calls__in=waiting))
+        )
+        .filter(Q(late__isnull=False) | Q(waits=0))
+        .select_related("dispute__village__parent")
+        .order_by("answer_by", "pk")
+    )
+    found = []
+    for row in mine:
+        case, due_on = row.dispute, row.late or today
+        title = case.title_for(user, type_name(names, case.type_l1, case.type_l2))
+        found.append(
+            Todo(
+                kind="whistle",
+                when=when_of(due_on, today),
+                due_on=due_on,
+                left=None,
+                title=_("吹哨：%(title)s") % {"title": title},
+                case_no=case.case_no,
+                village=case.village.short_name,
+                tag=_("有单位逾期") if row.late else _("都有了结果"),
+                note="",
+                url=f"/whistles/{row.uid}/",
+                action=_("看答复") if row.late else _("结束吹哨"),
+                primary=False,
+            )
+        )
+    return found

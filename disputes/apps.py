@@ -12,11 +12,15 @@ class DisputesConfig(AppConfig):
         from disputes.papers import panels as papers
         from disputes.sessions import panels as sessions
         from disputes.sessions.models import call_off_with_the_case
+        from disputes.whistles import panels as whistles
+        from disputes.whistles.models import settle_whistles
         from villages import panels
 
         panels.add("open_cases", _("在办"), filters.open_by_area)
         panels.add("last_walk", _("上次走访"), field.last_visit)
+        sections.add(_("吹哨支援"), whistles.whistles_section, key="whistles", order=40)
+        moves.on_leave(settle_whistles)
         sections.add(_("走访来源"), field.sources_section, key="sources", order=60)
         sections.add(_("联调会"), sessions.sessions_section, key="sessions", order=30)
         moves.on_leave(call_off_with_the_case)
-        sections.add(_("文书"), papers.papers_section, key="papers", order=40)
+        sections.add(_("文书"), papers.papers_section, key="papers", order=45)

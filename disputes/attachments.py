@@ -158,6 +158,18 @@ def attach(
     sentence = may_attach(case, by)
     if sentence:
         raise MoveRefused(sentence)
+    return keep(case, by, at, file, event=event, request=request)
+
+
+def keep(
+    case: Dispute,
+    by: User,
+    at: dt.datetime,
+    file: File,
+    event: Event | None = None,
+    request: HttpRequest | None = None,
+) -> Attachment:
+    """The same, for a door that has judged itself who may attach."""
     name, content_type, content = judge(file)
     row = Attachment(
         dispute=case,

@@ -49,6 +49,10 @@ def _move(user: User, rest: str) -> str | None:
     return _of_case(user, case_no, f"/disputes/%s/moves/{name}/") if name in MOVES else None
 
 
+def _whistle(user: User, rest: str) -> str | None:
+    return _of_case(user, rest, "/disputes/%s/whistles/new/")
+
+
 def _capture(user: User, rest: str) -> str | None:
     return f"/visits/{rest}/" if UUID.fullmatch(rest) and Visit.objects.filter(uid=rest, by=user).exists() else None
 
@@ -78,6 +82,7 @@ KINDS: dict[str, Callable[[User, str], str | None]] = {
     "capture": _capture,
     "paste": _paste,
     "session": _session,
+    "whistle": _whistle,
 }
 
 

@@ -696,12 +696,18 @@ class Dispute(models.Model):
         text: str = "",
         facts: Mapping[str, Any] | None = None,
         is_attempt: bool = False,
+        office: Office | None = None,
         request: HttpRequest | None = None,
     ) -> Event:
-        """What an upper room did to this case, as an event; called last in that room's transaction."""
+        """What another room did to this case, as an event; called last in that room's transaction.
+
+        `office` is for which one the person acted, where it is not their first.
+        """
         assert kind in OTHER_EVENTS and kind not in MOVES
         with transaction.atomic(savepoint=False):
-            return self._append(kind, by=by, at=at, text=text, facts=facts, is_attempt=is_attempt, request=request)
+            return self._append(
+                kind, by=by, at=at, text=text, facts=facts, is_attempt=is_attempt, office=office, request=request
+            )
 
     # --- inside -----------------------------------------------------------------------------------------------------
 
@@ -753,6 +759,7 @@ class Dispute(models.Model):
         status_from: str | None = None,
         tier_from: int | None = None,
         is_attempt: bool = False,
+        office: Office | None = None,
         request: HttpRequest | None = None,
     ) -> Event:
         """History and outbox in one: the Event, its text in a row of its own, and the AccessLog row with its hash.
@@ -765,7 +772,7 @@ class Dispute(models.Model):
             at=at,
             by=by,
             by_name=by.name if by else "",
-            office=self._office_of(by),
+            office=office or self._office_of(by),
             desk_id=self.desk_id,
             status_from=status_from or self.status,
             status_to=self.status,
@@ -1087,6 +1094,10 @@ OTHER_EVENTS = {
     "session": _("联调会记录"),
     "paper": _("出具文书"),
     "paper_void": _("作废文书"),
+    "whistle": _("吹哨"),
+    "whistle_answer": _("吹哨答复"),
+    "whistle_off": _("撤回吹哨"),
+    "whistle_close": _("结束吹哨"),
 }
 
 
@@ -1223,3 +1234,4 @@ class SavedFilter(models.Model):
 from disputes.field import models as _field  # noqa: E402, F401
 from disputes.papers import dossier as _papers  # noqa: E402, F401
 from disputes.sessions import models as _sessions  # noqa: E402, F401
+from disputes.whistles import models as _whistles  # noqa: E402, F401

@@ -17,6 +17,7 @@ from disputes import clock, codes, facts, masking, panels
 from disputes.forms import NOTE_WAYS
 from disputes.models import Agreement, Check, Dispute, Event, MoveRefused, Party
 from disputes.moves import MOVES, OPEN, Status, Tier
+from disputes.whistles.models import Call
 from villages.models import DESK_ROLES, SpecialDay, User
 
 TIMELINE = 50
@@ -52,6 +53,10 @@ ICONS = {
     "session_change": ("people", "a"),
     "session_off": ("x-circle", "a"),
     "session": ("people", "g"),
+    "whistle": ("megaphone", "a"),
+    "whistle_answer": ("megaphone", "b"),
+    "whistle_off": ("megaphone", ""),
+    "whistle_close": ("megaphone", "g"),
 }
 UP_TO = {2: _("警务室"), 3: _("综治中心")}
 #: Moves that everybody expects to see, in order; where they are refused they stand there with the reason.
@@ -429,6 +434,10 @@ class CasePage:
             title = f"{title}：{Party.Side(kept['side']).label} {Party.Consent(kept['consent']).label}"
         elif event.kind == "grade":
             title = f"{title}：{Dispute.Danger(kept['level']).label}"
+        elif event.kind == "whistle_answer":
+            title = f"{title}：{Call.State(kept['answer']).label}"
+        elif event.kind in ("whistle", "whistle_off"):
+            title = f"{title}：{'、'.join(kept['to'])}"
         if kept.get("session"):
             when = timezone.localtime(dt.datetime.fromisoformat(kept["starts_at"]))
             notes.append(_g("约在 %(when)s") % {"when": when.strftime("%Y-%m-%d %H:%M")})

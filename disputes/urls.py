@@ -26,4 +26,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("disputes.field.urls")),
     path("", include("disputes.sessions.urls")),
     path("", include("disputes.papers.urls")),
+    path("", include("disputes.whistles.urls")),
 ]

@@ -72,8 +72,11 @@ class VisitsOfCase(serializers.Serializer):
 class NoticeShown(serializers.Serializer):
     id = serializers.IntegerField()
     kind = serializers.CharField()
-    case_no = serializers.CharField(help_text=_("走访记录的通知、请你参加联调会而你看不到案件的通知没有案号"))
+    case_no = serializers.CharField(
+        help_text=_("看不到案件的人没有；走访记录的通知没有")
+    )
     capture = serializers.UUIDField(allow_null=True, help_text=_("走访记录的编号"))
+    whistle = serializers.UUIDField(allow_null=True, help_text=_("哪次吹哨"))
     text = serializers.CharField()
     created_at = serializers.DateTimeField()
     read_at = serializers.DateTimeField(allow_null=True)
@@ -251,6 +254,7 @@ class Notices(Room):
                     **{name: getattr(row, name) for name in ("kind", "created_at", "read_at", "text", "case_no")},
                     "id": row.pk,
                     "capture": row.capture.uid if row.capture else None,
+                    "whistle": row.call.whistle.uid if row.call else None,
                 }
                 for row in notices.with_words(found, request.user)  # type: ignore[arg-type]
             ]

@@ -16,7 +16,8 @@ from audit.locks import skip_locked
 from disputes.field.models import Capture
 from disputes.models import Dispute, Event, Party
 from disputes.sessions.models import INVITED_ROLES, Session
-from villages.models import Office, User
+from disputes.whistles.models import Call
+from villages.models import Office, Role, User
 
 
 class ReturnVisitQuerySet(models.QuerySet["ReturnVisit"]):
@@ -170,6 +171,8 @@ class Reminder(models.Model):
         VISIT_DUE = "visit_due", _("回访今天到期")
         VISIT_OVERDUE = "visit_overdue", _("回访已逾期")
         SESSION_SOON = "session_soon", _("联调会快到了")
+        WHISTLE_DUE = "whistle_due", _("吹哨今天到期")
+        WHISTLE_OVERDUE = "whistle_overdue", _("吹哨已逾期")
 
     class State(models.TextChoices):
         PENDING = "pending", _("待发")
@@ -182,7 +185,8 @@ class Reminder(models.Model):
 
     dispute = models.ForeignKey(Dispute, models.CASCADE, related_name="reminders", db_index=False)
     kind = models.CharField(max_length=20, choices=Kind.choices)
-    # the day it warns of and the office that must act, or the session that will be held: 2026-03-05/12
+    # the day it warns of and the office that must act, the session that will be held, or the call that waits for its
+    # office: 2026-03-05/12
     slot = models.CharField(max_length=40)
     recipient = models.ForeignKey(User, models.CASCADE, related_name="+", db_index=False)
     channel = models.CharField(max_length=8, choices=Channel.choices, default=Channel.APP)
@@ -213,8 +217,15 @@ class Reminder(models.Model):
         """The day it warns of."""
         return dt.date.fromisoformat(self.slot[:10])
 
+    @property
+    def call_id(self) -> int | None:
+        """The call of a whistle that it warns of, where it does."""
+        return int(self.slot.partition("/")[2]) if self.kind in OF_WHISTLES else None
+
     def is_needed(self, today: dt.date) -> bool:
-        """Whether what it says still holds: the case may have been settled, extended or visited meanwhile."""
+        """Whether what it says still holds: the case may have been settled, extended, visited or helped meanwhile."""
+        if self.call_id:
+            return Call.objects.pending().filter(pk=self.call_id, due_on=self.day).exists()
         number = int(self.slot.partition("/")[2])
         if self.kind == self.Kind.SESSION_SOON:
             session = Session.objects.planned().filter(pk=number).prefetch_related("attendees").first()
@@ -237,24 +248,34 @@ class Reminder(models.Model):
             if not self.finish(at=at, state=self.State.SENT):
                 return False
             Notice.objects.create(
-                user_id=self.recipient_id, dispute_id=self.dispute_id, kind=self.kind, reminder=self, created_at=at
+                user_id=self.recipient_id,
+                dispute_id=self.dispute_id,
+                kind=self.kind,
+                reminder=self,
+                call_id=self.call_id,
+                created_at=at,
             )
         return True
 
 
 #: Notices that tell of a joint session and of nothing else of its case.
 INVITATIONS = ("session_plan", "session_change", "session_off", Reminder.Kind.SESSION_SOON)
+#: Reminders whose slot names a call instead of an office.
+OF_WHISTLES = frozenset({Reminder.Kind.WHISTLE_DUE, Reminder.Kind.WHISTLE_OVERDUE})
 
 
 class NoticeQuerySet(models.QuerySet["Notice"]):
     def visible_to(self, user: User) -> NoticeQuerySet:
         """This person's notices, of what they may still read: a posting that ended takes its notices along.
 
-        An invitation to a joint session is read by whoever was asked, whether or not they read the case.
+        An invitation to a joint session is read by whoever was asked, and what was whistled by the office that hears
+        it, whether or not they read the case.
         """
         readable = [user.scope.q("dispute__"), user.scope.q("capture__")]
         if user.scope.has(*INVITED_ROLES):
             readable.append(Q(kind__in=INVITATIONS))
+        if user.scope.responds:
+            readable.append(Q(call__in=Call.objects.heard_by(user)))
         known = [condition for condition in readable if condition is not None]
         return self.filter(reduce(or_, known), user=user) if known else self.none()
 
@@ -280,6 +301,7 @@ class Notice(models.Model):
     kind = models.CharField(max_length=20)
     event = models.ForeignKey(Event, models.CASCADE, null=True, related_name="+", db_index=False)
     reminder = models.OneToOneField(Reminder, models.CASCADE, null=True, related_name="notice")
+    call = models.ForeignKey(Call, models.CASCADE, null=True, related_name="+")  # of a whistle
     created_at = models.DateTimeField()
     read_at = models.DateTimeField(null=True, blank=True)
 
@@ -309,6 +331,12 @@ class Notice(models.Model):
 
     def __str__(self) -> str:
         return f"{self.dispute_id or self.capture_id} {self.kind}"
+
+    def case_no_for(self, viewer: User) -> str:
+        """The case's number; not for an asked office, which knows the whistle and not the case."""
+        if self.call and self.call.whistle.desk_id not in viewer.scope.desks and not viewer.scope.has(Role.SUPERVISOR):
+            return ""
+        return self.dispute.case_no
 
 
 class Heartbeat(models.Model):

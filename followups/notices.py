@@ -28,6 +28,13 @@ TEXTS: Mapping[str, object] = {
     "alarm": _("可能激化，等民警确认：%(title)s"),
     "alarm_again": _("可能激化还没有民警确认，第 %(nth)s 次提醒：%(title)s"),
     "relapse": _("回访发现反弹苗头：%(title)s"),
+    "whistle": _("%(desk)s吹哨，请%(office)s支援，%(answer_by)s 前答复"),
+    "whistle_accepted": _("%(office)s接受支援：%(title)s"),
+    "whistle_declined": _("%(office)s不能支援：%(title)s"),
+    "whistle_done": _("%(office)s报支援办结：%(title)s"),
+    "whistle_off": _("%(desk)s的吹哨不用再答复或支援了"),
+    KIND.WHISTLE_DUE: _("%(desk)s的吹哨今天到期，请%(office)s办"),
+    KIND.WHISTLE_OVERDUE: _("吹哨逾期：%(desk)s请%(office)s支援，应在 %(day)s 前办"),
     KIND.DUE: _("%(day)s 到期：%(title)s"),
     KIND.OVERDUE: _("已逾期，期限是 %(day)s：%(title)s"),
     KIND.VISIT_SOON: _("回访将到期，%(day)s 前：%(title)s"),
@@ -44,7 +51,7 @@ OF_VISITS = frozenset({"relapse", KIND.VISIT_SOON, KIND.VISIT_DUE, KIND.VISIT_OV
 
 
 #: What the words of a notice are built from.
-SHOWN = ("dispute", "capture__village__parent", "event", "reminder")
+SHOWN = ("dispute", "capture__village__parent", "event", "reminder", "call__office", "call__whistle__desk")
 
 
 def of(user: User) -> NoticeQuerySet:
@@ -78,10 +85,13 @@ def with_words(notices: Iterable[Notice], viewer: User) -> list[Notice]:
             template = BY_THE_CLOCK
         if notice.reminder:
             words["day"] = notice.reminder.day.isoformat()
+        if call := notice.call:
+            words |= {"office": call.office.name, "desk": call.whistle.desk.name}
+            words["answer_by"] = call.answer_due_on.isoformat()
         notice.text = str(template) % words  # type: ignore[attr-defined]
         where = "followups" if notice.kind in OF_VISITS else "disputes"
-        notice.url = f"/{where}/{case.case_no}/"  # type: ignore[attr-defined]
-        notice.case_no = case.case_no  # type: ignore[attr-defined]
+        url = f"/whistles/{notice.call.whistle.uid}/" if notice.call else f"/{where}/{case.case_no}/"
+        notice.url, notice.case_no = url, notice.case_no_for(viewer)  # type: ignore[attr-defined]
         out.append(notice)
     return out
 

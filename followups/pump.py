@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from django.conf import settings
 from django.db import connection
-from django.db.models import CharField, Exists, Max, OuterRef, Q, QuerySet, Value
+from django.db.models import Case, CharField, Exists, Max, OuterRef, Q, QuerySet, Value, When
 from django.db.models.functions import Cast, Concat, TruncDate
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -20,9 +20,10 @@ from django.utils.translation import gettext as _
 from audit import idempotency
 from disputes.models import Dispute, Event, MoveRefused, rules_on
 from disputes.sessions.models import Session
+from disputes.whistles.models import Call
 from followups import alarms
-from followups.models import Heartbeat, Reminder, ReturnVisit
-from followups.reactions import people_at, react, reacting_kinds
+from followups.models import OF_WHISTLES, Heartbeat, Reminder, ReturnVisit
+from followups.reactions import people_at, react, reacting_kinds, whistled, whistled_and_above
 from villages.models import Draft
 from villages.policy import policy_on
 
@@ -136,64 +137,56 @@ def plan_reminders(moment: Callable[[], dt.datetime]) -> int:
     at = moment()
     today = timezone.localdate(at)
     ahead = today + dt.timedelta(days=policy_on(today)["visit_remind_days"])
-    kind = Reminder.Kind
+    kind, due, late, soon = Reminder.Kind, Q(due_on=today), Q(due_on__lt=today), Q(due_on__gt=today)
     # A due day that was slept through gives the overdue row instead: what is told is always what is true now.
     cases = Dispute.objects.open().order_by().filter(due_on__lte=today)
-    visits = ReturnVisit.objects.planned().order_by()
-    sweeps = [
-        (kind.DUE, _lacking(kind.DUE, cases.filter(due_on=today), "pk", "desk_id")),
-        (kind.OVERDUE, _lacking(kind.OVERDUE, cases.filter(due_on__lt=today), "pk", "desk_id")),
-        (
-            kind.VISIT_SOON,
-            _lacking(kind.VISIT_SOON, visits.filter(due_on__gt=today, due_on__lte=ahead), "dispute_id", "office_id"),
-        ),
-        (kind.VISIT_DUE, _lacking(kind.VISIT_DUE, visits.filter(due_on=today), "dispute_id", "office_id")),
-        (kind.VISIT_OVERDUE, _lacking(kind.VISIT_OVERDUE, visits.filter(due_on__lt=today), "dispute_id", "office_id")),
+    visits = ReturnVisit.objects.planned().order_by().filter(due_on__lte=ahead)
+    calls = Call.objects.pending().order_by().filter(due_on__lte=today)
+    # the day before; a day that was slept through is made good on the morning itself
+    sessions = Session.objects.planned().order_by().annotate(due_on=TruncDate("starts_at"))
+    sessions = sessions.filter(starts_at__gt=at, due_on__lte=today + dt.timedelta(days=1))
+    on_visits = {kind.VISIT_SOON: soon, kind.VISIT_DUE: due, kind.VISIT_OVERDUE: late}
+    lacking = [
+        *_lacking({kind.DUE: due, kind.OVERDUE: late}, cases, "pk", "desk_id"),
+        *_lacking(on_visits, visits, "dispute_id", "office_id"),
+        *_lacking({kind.WHISTLE_DUE: due, kind.WHISTLE_OVERDUE: late}, calls, "whistle__dispute_id", "pk"),
+        *_lacking({kind.SESSION_SOON: Q(due_on__gte=today)}, sessions, "dispute_id", "pk"),
     ]
     desks: dict[int, list[int]] = {}
-    count = 0
-    for what, rows in sweeps:
-        for chunk in _chunks(rows, 200):
-            Reminder.objects.plan(
-                Reminder(dispute_id=case, kind=what, slot=f"{day:%Y-%m-%d}/{office}", recipient_id=person, due_at=at)
-                for case, day, office in chunk
-                for person in desks.setdefault(office, people_at(office))
-            )
-            count += len(chunk)
-    return count + plan_invitations(at, today)
 
+    def told(what: str, whom: int) -> list[int]:
+        """The people of an office, of a session, or those whom a call concerns: the late ones' superiors, too."""
+        if what == kind.SESSION_SOON:
+            return sorted(Session.objects.prefetch_related("attendees").get(pk=whom).people())
+        if what in OF_WHISTLES:
+            call = Call.objects.select_related("whistle__dispute").get(pk=whom)
+            return whistled(call) if what == kind.WHISTLE_DUE else whistled_and_above(call)
+        if whom not in desks:
+            desks[whom] = people_at(whom)
+        return desks[whom]
 
-def plan_invitations(at: dt.datetime, today: dt.date) -> int:
-    """The day before a joint session everybody who is asked to it is told once more; how many sessions."""
-    # a day that was slept through is made good on the morning itself
-    soon = Session.objects.planned().filter(starts_at__gt=at, starts_at__date__lte=today + dt.timedelta(days=1))
-    slot = Concat(Cast(TruncDate("starts_at"), CharField()), Value("/"), Cast("pk", CharField()))
-    written = Reminder.objects.filter(
-        dispute=OuterRef("dispute"), kind=Reminder.Kind.SESSION_SOON, slot=OuterRef("slot")
-    )
-    rows = list(soon.annotate(slot=slot).filter(~Exists(written)).prefetch_related("attendees").order_by("pk"))
-    for session in rows:
+    for chunk in _chunks(lacking, 200):
         Reminder.objects.plan(
-            Reminder(
-                dispute_id=session.dispute_id,
-                kind=Reminder.Kind.SESSION_SOON,
-                slot=f"{timezone.localdate(session.starts_at):%Y-%m-%d}/{session.pk}",
-                recipient_id=person,
-                due_at=at,
-            )
-            for person in sorted(session.people())
+            Reminder(dispute_id=case, kind=what, slot=f"{day:%Y-%m-%d}/{whom}", recipient_id=person, due_at=at)
+            for what, case, day, whom in chunk
+            for person in told(what, whom)
         )
-    return len(rows)
+    return len(lacking)
 
 
-def _lacking(kind: str, rows: QuerySet, case: str, office: str) -> list[tuple[int, dt.date, int]]:
-    """Case, day and office of those rows for whose slot no reminder stands yet."""
-    slot = Concat(Cast(OuterRef("due_on"), CharField()), Value("/"), Cast(OuterRef(office), CharField()))
-    written = Reminder.objects.filter(dispute=OuterRef(case), kind=kind, slot=slot)
-    return list(rows.filter(~Exists(written)).values_list(case, "due_on", office).distinct())
+Lacking = tuple[str, int, dt.date, int]
 
 
-def _chunks(rows: list[tuple[int, dt.date, int]], size: int) -> Iterator[list[tuple[int, dt.date, int]]]:
+def _lacking(kinds: Mapping[Reminder.Kind, Q], rows: QuerySet, case: str, whom: str) -> list[Lacking]:
+    """Kind, case, day and office, call or session of those rows for whose slot no reminder of their kind stands."""
+    kind = Case(*(When(when, then=Value(str(name))) for name, when in kinds.items()), output_field=CharField())
+    slot = Concat(Cast(OuterRef("due_on"), CharField()), Value("/"), Cast(OuterRef(whom), CharField()))
+    written = Reminder.objects.filter(dispute=OuterRef(case), kind=OuterRef("told"), slot=slot)
+    found = rows.annotate(told=kind).filter(~Exists(written))
+    return list(found.values_list("told", case, "due_on", whom).distinct())
+
+
+def _chunks(rows: list[Lacking], size: int) -> Iterator[list[Lacking]]:
     for start in range(0, len(rows), size):
         yield rows[start : start + size]
 

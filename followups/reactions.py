@@ -15,18 +15,19 @@ from django.utils import timezone
 from audit.locks import locked
 from disputes.models import Dispute, Event, Obligation
 from disputes.sessions.models import Session
+from disputes.whistles.models import Call
 from followups.models import Handled, Notice, ReturnVisit
-from villages.models import DESK_ROLES, Coverage, Office, Posting, in_force
+from villages.models import DESK_ROLES, RESPONDER_ROLES, Coverage, Office, Posting, Role, in_force
 from villages.policy import policy_on
 from villages.workdays import load_calendar
 
 Reaction = Callable[[Event], None]
 
 
-def people_at(*offices: int) -> list[int]:
+def people_at(*offices: int, roles: Iterable[str] = DESK_ROLES) -> list[int]:
     """Who works at these desks (or, for a police station, there) today: the lead first, then the deputy."""
     rank: dict[str, int] = {Posting.Mark.LEAD: 0, Posting.Mark.DEPUTY: 1}
-    rows = Posting.objects.filter(in_force(), office__in=offices, role__in=DESK_ROLES, user__is_active=True)
+    rows = Posting.objects.filter(in_force(), office__in=offices, role__in=roles, user__is_active=True)
     ordered = sorted(rows.values_list("mark", "pk", "user_id"), key=lambda row: (rank.get(row[0], 2), row[1]))
     return list(dict.fromkeys(user for _mark, _pk, user in ordered))
 
@@ -42,10 +43,25 @@ def police_of(*areas: int) -> list[int]:
     return people_at(*serving.values_list("office_id", flat=True))
 
 
-def tell(event: Event, people: Iterable[int], kind: str) -> None:
+def whistled(call: Call) -> list[int]:
+    """Who answers for the office of this call."""
+    return people_at(call.office_id, roles=RESPONDER_ROLES)
+
+
+def whistled_and_above(call: Call) -> list[int]:
+    """Beside them, when the answer is late: the desk that asked, and the supervisors nearest above the case."""
+    case = call.whistle.dispute
+    above: list[int] = []
+    for area in (case.township_id, case.county_id):
+        serving = Coverage.objects.filter(in_force(), area=area).values_list("office", flat=True)
+        above = above or people_at(*serving, roles=[Role.SUPERVISOR])
+    return list(dict.fromkeys([*whistled(call), *people_at(call.whistle.desk_id), *above]))
+
+
+def tell(event: Event, people: Iterable[int], kind: str, call: Call | None = None) -> None:
     """One line in the 通知 of each of them, except of the one who did it."""
     rows = (
-        Notice(user_id=user, dispute_id=event.dispute_id, kind=kind, event=event, created_at=event.at)
+        Notice(user_id=user, dispute_id=event.dispute_id, kind=kind, event=event, call=call, created_at=event.at)
         for user in people
         if user != event.by_id
     )
@@ -116,23 +132,41 @@ def tell_the_invited(event: Event) -> None:
     tell(event, sorted(off), "session_off")
 
 
+def tell_the_asked(event: Event) -> None:
+    for call in Call.objects.filter(whistle__uid=event.facts["whistle"]):
+        tell(event, whistled(call), "whistle", call)
+
+
+def tell_who_whistled(event: Event) -> None:
+    """The desk that asked, and the one that has the case by now."""
+    call = Call.objects.select_related("whistle__dispute").get(pk=event.facts["call"])
+    desks = {call.whistle.desk_id, call.whistle.dispute.desk_id}
+    tell(event, people_at(*desks), f"whistle_{event.facts['answer']}", call)
+
+
+def tell_the_released(event: Event) -> None:
+    """Offices that were waited for and need not come or answer any more."""
+    for call in event.released.all():
+        tell(event, whistled(call), "whistle_off", call)
+
+
 # fmt: off
 REACTIONS: Mapping[str, list[Reaction]] = {
     "register":   [],
     "take_up":    [tell_the_desk],
-    "settle":     [plan_visits],
+    "settle":     [plan_visits, tell_the_released],
     "escalate":   [tell_the_desk, warn_the_police],
     "return":     [tell_the_desk],
     "hand_down":  [tell_the_desk],
-    "refer":      [],
-    "end":        [],
-    "withdraw":   [],
+    "refer":      [tell_the_released],
+    "end":        [tell_the_released],
+    "withdraw":   [tell_the_released],
     "reopen":     [cancel_earlier_visits, tell_the_desk],
     "close":      [],
     "pause":      [],
     "resume":     [],
     "extend":     [],
-    "merge":      [],
+    "merge":      [tell_the_released],
     "unmerge":    [],
     "split":      [],
     "void":       [],
@@ -152,6 +186,10 @@ REACTIONS: Mapping[str, list[Reaction]] = {
     "session":        [],
     "paper":      [],
     "paper_void": [],
+    "whistle":        [tell_the_asked],
+    "whistle_answer": [tell_who_whistled],
+    "whistle_off":    [tell_the_released],
+    "whistle_close":  [tell_the_released],
 }
 # fmt: on
 

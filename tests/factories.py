@@ -18,6 +18,7 @@ from django.utils import timezone
 
 from disputes.models import Dispute, Event
 from disputes.sessions.models import Session
+from disputes.whistles.models import Whistle
 from villages.models import Area, Code, Coverage, Office, Posting, Role, SpecialDay, User
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
@@ -190,6 +191,23 @@ def at_centre(w: SimpleNamespace, at: dt.datetime = NOW, **facts: Any) -> Disput
     attempt(case, w.officer, at)
     case.perform("escalate", by=w.officer, at=at, reason="涉及多部门")
     return case
+
+
+def departments(w: SimpleNamespace) -> SimpleNamespace:
+    """Three more offices of the directory: `land` and `justice` with a contact, `empty` with nobody."""
+    w.land_office = office("620623103-D2", "department", "松山镇自然资源所", w.township)
+    w.justice_office = office("620623103-J", "justice", "松山司法所", w.township)
+    w.empty_office = office("620623103-D3", "department", "松山镇畜牧站", w.township)
+    w.land = user("land", "甘延平", (w.land_office, Role.DEPARTMENT))
+    w.second_land = user("second_land", "鲁海燕", (w.land_office, Role.DEPARTMENT, "lead"))
+    w.justice = user("justice", "石天喜", (w.justice_office, Role.DEPARTMENT))
+    return w
+
+
+def blow(case: Dispute, by: User, *offices: Office, at: dt.datetime = NOW, **facts: Any) -> Whistle:
+    """A whistle with nothing shared but its text."""
+    given = {"kind": "on_site", "what": "来现场看渠口", "summary": "甲方和乙方为渠口用水争执", **facts}
+    return Whistle.objects.blow(case=case, by=by, at=at, offices=offices, **given)
 
 
 def settled(w: SimpleNamespace, at: dt.datetime = NOW, **facts: Any) -> Dispute:

@@ -241,6 +241,8 @@ class Role(models.TextChoices):
 
 #: Roles that handle cases at a desk.
 DESK_ROLES = frozenset({Role.ASSISTANT, Role.GRID, Role.MEDIATOR, Role.OFFICER, Role.CENTRE})
+#: Roles that answer a whistle for their office (吹哨—响应—支援): its desks, or its contact.
+RESPONDER_ROLES = DESK_ROLES | {Role.DEPARTMENT}
 #: 三员分立: accounts, rights and logs are three people, none of whom sees case content (GB/T 22239-2019).
 ADMIN_ROLES = frozenset({Role.SYSADMIN, Role.SECADMIN, Role.AUDITOR})
 

@@ -39,6 +39,8 @@ CATALOGUE: dict[str, Item] = {
     "alarm_minutes": Item(_("可能激化没有确认，再次提醒"), MINUTES, 30, 5, 1440),
     "danger_days": Item(_("风险等级有效期"), DAYS, 30, 1, 90),
     "unmerge_days": Item(_("并案可撤销期限"), DAYS, 30, 1, 90),
+    "whistle_answer_days": Item(_("吹哨答复时限"), WORKDAYS, 1, 1, 10),
+    "whistle_read_days": Item(_("吹哨结束后部门还能查看"), DAYS, 30, 0, 180),
     "close_not_by_handler": Item(_("警务室、综治中心结案须由经办人以外的人办理"), YES_NO, 1, 0, 1),
 }
 

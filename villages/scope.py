@@ -6,7 +6,18 @@ from dataclasses import dataclass
 
 from django.db.models import Q
 
-from villages.models import ADMIN_ROLES, DESK_ROLES, Area, Coverage, Office, Posting, Role, User, in_force
+from villages.models import (
+    ADMIN_ROLES,
+    DESK_ROLES,
+    RESPONDER_ROLES,
+    Area,
+    Coverage,
+    Office,
+    Posting,
+    Role,
+    User,
+    in_force,
+)
 
 
 @dataclass(frozen=True)
@@ -14,7 +25,8 @@ class Scope:
     """Areas whose cases may be read, desks at which moves may be made, and whether persons are masked.
 
     `villages`, `townships`, `counties` are Area ids; `desk_cases` are offices whose own desk alone is visible
-    (mediators of a township committee); `desks` maps office id to the desk roles held there; `leads` are offices led.
+    (mediators of a township committee); `desks` maps office id to the desk roles held there; `leads` are offices led,
+    `responds` those for which whistles are answered.
     """
 
     roles: frozenset[str]
@@ -24,6 +36,7 @@ class Scope:
     desk_cases: frozenset[int]
     desks: dict[int, frozenset[str]]
     leads: frozenset[int]
+    responds: frozenset[int]
     offices: tuple[Office, ...]
 
     @property
@@ -95,5 +108,6 @@ def scope_of(user: User) -> Scope:
         desk_cases=frozenset(desk_cases),
         desks=desks,
         leads=frozenset(leads),
+        responds=frozenset(p.office_id for p in postings if p.role in RESPONDER_ROLES),
         offices=tuple({p.office_id: p.office for p in postings}.values()),
     )

@@ -411,3 +411,17 @@ PAPERS = {
     "filed_by": "村警务室",
     "kept": "长期",
 }
+
+#: What a desk asks of others, and the text that it writes for them: no name stands in it.
+WHISTLES = (
+    {
+        "kind": "on_site",
+        "what": "到渠口看现场：水务站说明轮灌安排，自然资源所量地界，人社所看有没有雇工纠纷。",
+        "summary": "甲方和乙方为支渠渠口用水争执，甲方说乙方私自加高闸板，乙方说轮灌表上就是他先浇。前两次没有说通。",
+    },
+    {
+        "kind": "advice",
+        "what": "书面说明今年这条支渠的轮灌顺序，以及渠口归谁管护。",
+        "summary": "甲方和乙方各说各的轮灌顺序，村里没有找到今年的轮灌表。调解会定在本周，需要你们的意见。",
+    },
+)

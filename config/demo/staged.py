@@ -19,8 +19,9 @@ from disputes.models import Dispute
 from disputes.papers.kinds import kinds
 from disputes.papers.models import Paper
 from disputes.sessions.models import Session, Venue
+from disputes.whistles.models import Whistle
 from followups.alarms import warn
-from villages.models import Area, User
+from villages.models import Area, Office, User
 
 PASTURE, GRAZING, LIVESTOCK, IRRIGATION, _GATHERING, HOMESTEAD, LAND, WATER = KINDS[:8]
 KIND = {kind.l2: kind for kind in KINDS}
@@ -84,6 +85,8 @@ def _programme(history: History, home: Area, far: Area) -> Iterator[tuple[Area, 
     yield far, 0, partial(nil_report, days=2)
     for days in (3, 9, 16):
         yield home, 0, partial(nil_report, days=days)
+    yield home, 1, whistled
+    yield home, 1, whistled_today
     for closed in range(3):
         yield home, 1, partial(closed_long_ago, days=40 + 55 * closed)
 
@@ -413,6 +416,53 @@ def split(history: History, rng: random.Random, village: Area) -> Story:
     yield (at := soon(rng, at))
     by = crew_of(history, case)[0]
     history.move(case, "split", by=by, at=at, parts=list(sentences.SPLIT_PARTS), reason=sentences.SPLIT)
+
+
+# --- whistles --------------------------------------------------------------------------------------------------------
+def department(village: Area, title: str) -> tuple[Office, User]:
+    """One of the township's departments and its contact."""
+    office = Office.objects.get(kind=Office.Kind.DEPARTMENT, area=village.parent, name__endswith=title)
+    return office, office.postings.select_related("user").get().user
+
+
+def blow(history: History, case: Dispute, at: dt.datetime, *offices: Office, **facts: Any) -> Whistle:
+    whistle = Whistle.objects.blow(case=case, by=crew_of(history, case)[0], at=at, offices=offices, **facts)
+    history.told(case.events.latest("pk"))
+    return whistle
+
+
+def answered(history: History, whistle: Whistle, name: str, by: User, at: dt.datetime, **facts: Any) -> None:
+    whistle.answer(name, by=by, at=at, **facts)
+    history.told(whistle.dispute.events.latest("pk"))
+
+
+def whistled(history: History, rng: random.Random, village: Area) -> Story:
+    """Three departments were asked: one came and reported, one cannot, one has not answered and is late."""
+    day = history.today
+    for _n in range(3):
+        day = history.last_workday(day)
+    case, at = yield from mediated(history, rng, village, WATER, day, tier=2)
+    water, _contact = department(village, "水务站")
+    land, surveyor = department(village, "自然资源所")
+    labour, clerk = department(village, "人力资源和社会保障服务所")
+    yield (at := soon(rng, at))
+    facts = sentences.WHISTLES[0] | {"share_place": True, "share_names": True, "share_phones": True}
+    whistle = blow(history, case, at, water, land, labour, **facts)
+    yield (at := soon(rng, at))
+    promised = history.rules(day).calendar.next_workday(day + DAY)
+    answered(history, whistle, "accept", surveyor, at, who_comes=surveyor.name, coming_on=promised)
+    yield (at := at + dt.timedelta(minutes=20))
+    answered(history, whistle, "decline", clerk, at, reply="不涉及用工，没有可以出的意见。")
+    yield (at := history.moment(rng, promised, 15, 17))
+    answered(history, whistle, "done", surveyor, at, done_note="到现场量了渠口宽度和两家地块高差，草图已交警务室。")
+
+
+def whistled_today(history: History, rng: random.Random, village: Area) -> Story:
+    """The centre asked the water station for its opinion on the last working day; the answer is due now."""
+    day = history.last_workday(history.today)
+    case, at = yield from mediated(history, rng, village, IRRIGATION, day, tier=3)
+    yield (at := soon(rng, at))
+    blow(history, case, at, department(village, "水务站")[0], **sentences.WHISTLES[1])
 
 
 # --- visits ----------------------------------------------------------------------------------------------------------

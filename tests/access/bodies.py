@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from disputes.models import Dispute
 from disputes.sessions.models import Session
-from tests.access.county import PNG, County
+from tests.access.county import PNG, WHISTLES, County
 from tests.access.inventory import Address
 
 REASON = {"reason": "核实情况"}
@@ -83,6 +83,9 @@ def body(county: County, address: Address, method: str, relation: str, actor: st
     route = address.route
     if "sessions/" in route:
         return _session(county, address, county.sessions.get(relation, county.sessions["own_village"]), username)
+    if "whistles/<uid>" in route:
+        sent = whistle_facts(county, route.rstrip("/").split("/")[-1], relation, today)
+        return {"data": sent, **({"content_type": "application/json"} if address.is_api else {})}
     if address.is_api:
         if route.endswith("attachments/"):
             return {"data": {"file": SimpleUploadedFile("现场.png", PNG, "image/png")}}
@@ -116,6 +119,18 @@ def _session(county: County, address: Address, session: Session, username: str) 
     return {"data": sent}
 
 
+def whistle_facts(county: County, last: str, relation: str, today: str) -> dict[str, Any]:
+    """What an answer to a whistle, or its end, must say."""
+    office = getattr(county.w, WHISTLES.get(relation, "department_office")).code
+    return {
+        "accept": {"who_comes": "周庆", "coming_on": today},
+        "decline": {"reply": "人手不够"},
+        "done": {"done_note": "看过了"},
+        "call-off": {"office": office, **REASON},
+        "close": REASON,
+    }.get(last, {})
+
+
 def _json(county: County, route: str, case: Dispute, username: str, today: str) -> dict[str, Any]:
     last = route.rstrip("/").split("/")[-1]
     if "/moves/" in route:
@@ -133,6 +148,13 @@ def _json(county: County, route: str, case: Dispute, username: str, today: str) 
                 "parties": parties,
             },
             "api/v1/disputes/similar/": {"parties": [{"name": "马文林"}]},
+            "api/v1/whistles/": {
+                "case_no": county.cases["own_village"].case_no,
+                "offices": [county.w.department_office.code],
+                "kind": "advice",
+                "what": "看渠口",
+                "summary": "两家争水",
+            },
             "api/v1/saved-filters/": {"name": "新的", "query": "status=waiting"},
             "api/v1/visits/": {"village": county.w.village.code, "visited_on": today},
             "api/v1/visits/<uid>/captures/": {"words": "渠口又吵"},
@@ -181,6 +203,13 @@ def _form(county: County, route: str, case: Dispute, username: str, today: str) 
         "disputes/<case_no>/papers/<uid>/void/": REASON,
         "disputes/<case_no>/dossier/<uid>/": {"row": "6"},
         "followups/<case_no>/waive/<party>/": REASON,
+        "disputes/<case_no>/whistles/new/": {
+            "offices": [county.w.department_office.code],
+            "kind": "advice",
+            "what": "看渠口",
+            "answer_by": today,
+            "summary": "两家争水",
+        },
         "visits/new/": {"village": county.w.village.code, "visited_on": today},
         "visits/<uid>/": {"words": "渠口又吵"},
         "visits/<uid>/paste/": {"text": "渠口又吵"},

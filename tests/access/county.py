@@ -17,6 +17,7 @@ from disputes.papers.kinds import kinds
 from disputes.papers.models import Paper, PaperTemplate
 from disputes.safeguards import SAFETY_QUESTIONS
 from disputes.sessions.models import Session, Venue
+from disputes.whistles.models import Whistle
 from followups.models import Heartbeat, Notice
 from followups.reactions import react
 from tests import factories
@@ -29,7 +30,7 @@ ACTORS = [
     *("officer", "officer_lead"),
     *("mediator", "centre", "centre_lead"),
     *("supervisor", "town_supervisor"),
-    *("department", "counsellor"),
+    *("department", "far_department", "counsellor"),
     *("sysadmin", "secadmin", "auditor"),
 ]
 
@@ -51,12 +52,21 @@ WALKS = {
     "other_township": "far_village",
     "other_county": "other_village",
 }
+#: Where a whistle was blown; the department of 石门村's township was asked in the first, 天堂镇's in the next two.
+WHISTLES = {
+    "own_village": "department_office",
+    "sister_village": "far_department_office",
+    "other_township": "far_department_office",
+    "other_county": "other_room",
+}
 #: Kind of thing in an address → the relations in which it is asked for.
 RELATIONS = {
     "none": ("-",),
     "case": (*CASES, "missing"),
     "part": (*CASES, "missing", "crossed"),  # crossed: an own case with another county's party or file
     "walk": (*WALKS, "missing"),
+    "whistle": (*WHISTLES, "missing"),
+    "whistle_part": (*WHISTLES, "missing", "crossed"),
     "mine": ("mine", "others", "missing"),
     "thing": ("one", "missing"),
     "village": ("own_village", "other_county", "missing"),
@@ -91,6 +101,8 @@ class County:
         w.other_centre_office = factories.office("620622100-C", "centre", "古浪镇综治中心", w.other_township)
         w.other_assistant = factories.user("other_assistant", "祁连山", (w.other_committee, Role.ASSISTANT))
         w.plain_assistant = factories.user("plain_assistant", "张志强", (w.committee, Role.ASSISTANT))
+        w.far_department_office = factories.office("620623102-D1", "department", "天堂镇水管站", w.far_township)
+        w.far_department = factories.user("far_department", "汪学文", (w.far_department_office, Role.DEPARTMENT))
         w.disabled = factories.user("disabled", "停用的", (w.room, Role.OFFICER))
         self.actors: dict[str, User | None] = {name: getattr(w, name, None) for name in ACTORS} | {
             "anonymous": None,
@@ -117,6 +129,7 @@ class County:
         self.captures = {name: self._capture(name) for name in WALKS}
         self.sessions = {name: self._session(name) for name in CASES}
         self.room_of_centre = Venue.objects.add(office=w.centre_office, name="调解大厅", by=w.centre_lead, at=self.now)
+        self.whistles = {name: self._whistle(name) for name in WHISTLES}
         self.target = self._case("own_village")
         # The pump goes round, however long the tests of this module take.
         Heartbeat.objects.create(name="pump", at=self.now + dt.timedelta(days=1))
@@ -182,6 +195,13 @@ class County:
         heard = {"side_a": a, "side_b": b, "kind": "09", "words": f"{a}和{b}在渠口吵", "may_escalate": True}
         return walk.capture(by=by, at=self.now, facts=heard | {"found": "calm"})
 
+    def _whistle(self, relation: str) -> Whistle:
+        """With a file of the case, and of its people nothing."""
+        case = self.cases[relation]
+        by, office = self.desk_users[case.village_id, 1], getattr(self.w, WHISTLES[relation])
+        files = [self.files[relation]]
+        return factories.blow(case, by, office, at=self.now, share_place=True, attachments=files, knowingly=True)
+
     def _parties(self, first: str, second: str, guardian: str = "") -> list[dict[str, Any]]:
         """Two parties with everything that is sealed; with a guardian the first is a minor."""
         a = {"side": "A", "name": first, "phone": SEALED["phone"], "id_number": SEALED["ID number"]}
@@ -240,6 +260,12 @@ class County:
                 return "620623-103-2026-9999" if case is None else case.case_no
             case "party" | "party_id":
                 return 99999 if child is None else self.party(child).pk
+            case "uid" if "whistles/<uid>" in route:
+                blown = self.whistles.get("own_village" if relation == "crossed" else relation)
+                return blown.uid if blown else uuid.UUID(int=1)
+            case "file":
+                shared = self.files.get("other_county" if relation == "crossed" else relation)
+                return shared.uid if shared else uuid.UUID(int=1)
             case "uid" if kind_of(route) == "walk":
                 row = self.captures.get(relation)
                 return uuid.UUID(int=1) if row is None else (row.visit if "visits/" in route else row).uid
@@ -305,6 +331,8 @@ def kind_of(route: str) -> str:
     """Which kind of thing an address names."""
     if "<" not in route or "<key>" in route:
         return "none"
+    if "whistles/<uid>" in route:
+        return "whistle_part" if "<file>" in route else "whistle"
     if "<case_no>" in route:
         return "part" if any(mark in route for mark in ("<party>", "<party_id>", "<uid>", "<pk>")) else "case"
     if route.removeprefix("api/v1/").startswith(("visits/<uid>", "captures/<uid>", "triage/<uid>")):

@@ -50,6 +50,9 @@ def county(db: None, monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     w.session = f.session(w, taken(w))
     w.paper = paper(w)
     handle(w.open_case)
+    w.whistle = f.blow(
+        w.open_case, w.assistant, w.room, at=timezone.now(), attachments=list(w.open_case.attachments.all())
+    )
     w.own = {}
     for role in ROLES:
         user = getattr(w, role)
@@ -153,6 +156,8 @@ def known(w: SimpleNamespace, path: str, noun: str) -> Any:
         return w.walk.uid if noun == "visits" else w.heard.uid
     if "/sessions/" in path:
         return w.session.uid
+    if "/whistles/" in path:
+        return w.whistle.uid
     return w.paper if "/papers/" in path else w.attachment
 
 
@@ -171,6 +176,7 @@ def lead(case: schemathesis.Case, w: SimpleNamespace) -> None:
             "party_id": dispute.principal_parties()[0].pk,
             "uid": str(known(w, path, noun)),
             "code": CODES["village"],
+            "file": w.attachment,
         }
         if name in found:
             case.path_parameters[name] = found[name]
@@ -245,6 +251,14 @@ def lead_body(body: dict[str, Any], path: str, dispute: Any, ready: dict[str, An
     if "kind" in body and "/papers/" in path:
         body |= {"case": dispute.case_no, "kind": "acceptance"}
         body.pop("facts", None)
+    if "/whistles/" in path:
+        led = {"case_no": dispute.case_no, "offices": [w.department_office.code], "office": w.room.code}
+        led |= {"attachments": [], "answer_by": days_ahead(2), "coming_on": days_ahead(1), "share_names": True}
+        body.update({name: value for name, value in led.items() if name in body})
+        body.pop("share_phones", None)
+        if path.endswith("/close/"):
+            body["reason"] = "不等了"  # somebody has not answered
+        body.pop("file", None)
     if path.endswith("/saved-filters/"):
         body["query"] = "status=waiting"
     if "/attachments/" in path:

@@ -14,6 +14,7 @@ from disputes import masking
 from disputes.models import Agreement, Check, Counter, Dispute, Event, EventText, Party, PartySecret, Round, rules_on
 from disputes.moves import LEAVES, MOVES, OPEN, Status
 from disputes.papers.models import Paper
+from disputes.whistles.models import Call, Whistle
 from followups.models import Handled, ReturnVisit
 from followups.reactions import reacting_kinds
 from followups.visits import parties_without_visit
@@ -192,11 +193,19 @@ def secrets_open_and_are_masked_alike() -> None:
 
 def acts_were_possible_for_who_acted() -> None:
     people = {user.pk: user for user in User.objects.all()}
-    for event in Event.objects.exclude(by=None).exclude(kind="waive").select_related("dispute"):
+    for event in Event.objects.exclude(by=None).exclude(kind__in=["waive", "whistle_answer"]).select_related("dispute"):
         desks = people[event.by_id].scope.desks
         assert desks, event.kind
         if event.kind in MOVES and event.kind not in ("escalate", "return", "hand_down"):
             assert event.desk_id in desks or event.kind == "reopen", (event.dispute, event.kind)
+
+
+def whistles_wait_on_open_cases_only() -> None:
+    assert not Call.objects.pending().exclude(whistle__dispute__status__in=OPEN).exists()
+    assert not Whistle.objects.live().exclude(dispute__status__in=OPEN).exists()
+    for call in Call.objects.select_related("whistle", "answered_by"):
+        assert call.answered_by is None or call.office_id in call.answered_by.scope.responds
+        assert call.asked_at == call.whistle.at and call.answer_due_on == call.whistle.answer_by
 
 
 def nothing_lies_in_the_future() -> None:
@@ -225,6 +234,7 @@ ALL = (
     secrets_open_and_are_masked_alike,
     names_are_found_by_their_keys,
     acts_were_possible_for_who_acted,
+    whistles_wait_on_open_cases_only,
     nothing_lies_in_the_future,
     the_log_is_whole,
 )

@@ -7,12 +7,14 @@ import re
 from collections import Counter
 
 import pytest
+from django.db.models import Count
 
 from config.demo import is_demo
 from config.demo.county import ACCOUNTS
 from config.demo.people import CHECK, WEIGHTS
 from disputes.models import Dispute, Event, Party, PartySecret
 from disputes.moves import MOVES, Status
+from disputes.whistles.models import Call, Whistle
 from followups.models import ReturnVisit
 from tests.demo import invariants
 from tests.demo.conftest import COUNTIES, MONDAY
@@ -99,6 +101,16 @@ def test_every_state_and_every_move_can_be_seen(county):
     officer = User.objects.get(username="officer1")
     waiting = Dispute.objects.on_desk_of(officer).filter(status=Status.WAITING)
     assert any(case.events.first().kind == "return" for case in waiting)
+
+
+@staged
+def test_a_whistle_to_three_departments_stands_with_every_answer(county):
+    today = COUNTIES[county].get("today", MONDAY)
+    whistle = Whistle.objects.annotate(n=Count("calls")).get(n=3)
+    assert sorted(whistle.calls.values_list("state", flat=True)) == ["asked", "declined", "done"]
+    contact = User.objects.get(username="department1")
+    mine = Call.objects.heard_by(contact).pending()
+    assert mine.filter(due_on__lt=today).exists() and mine.filter(due_on__gte=today).exists()
 
 
 def test_people_are_invented_and_their_numbers_say_so(county):

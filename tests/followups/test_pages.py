@@ -6,6 +6,7 @@ import pytest
 from django.utils import timezone
 
 from disputes import drafts
+from disputes.whistles.models import ANSWERS
 from followups import pump
 from followups.models import Heartbeat, Notice, Reminder, ReturnVisit
 from tests import factories as f
@@ -226,6 +227,7 @@ def test_every_kind_of_notice_has_its_words(w, case):
     from followups import notices, reactions
 
     kinds = {"may_escalate", "relapse", "alarm", "alarm_again", *Reminder.Kind.values}
+    kinds |= {"whistle", "whistle_off", *(f"whistle_{answer.to}" for answer in ANSWERS.values())}
     kinds |= {
         k for k, r in reactions.REACTIONS.items() if {reactions.tell_the_desk, reactions.tell_the_person} & set(r)
     }

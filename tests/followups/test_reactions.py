@@ -39,7 +39,13 @@ def test_every_event_has_an_entry_and_no_entry_is_without_event():
 def test_what_upper_rooms_registered_below():
     assert moves.registered_guards() == {"close": ["why_visits_missing"]}
     assert [function.__name__ for function in moves._after] == ["react"]
-    assert panels.register_list() == [(30, "sessions"), (40, "papers"), (50, "visits"), (60, "sources")]
+    assert panels.register_list() == [
+        (30, "sessions"),
+        (40, "whistles"),
+        (45, "papers"),
+        (50, "visits"),
+        (60, "sources"),
+    ]
 
 
 def test_settling_plans_a_visit_to_each_party_on_a_working_day_and_one_more_when_something_must_be_done(w, run):

@@ -23,7 +23,7 @@ from villages.models import Role, SpecialDay
 #: list → (who looks, how many queries)
 LISTS: dict[str, tuple[str, int]] = {
     "": ("officer", 27),
-    "todo/": ("officer", 11),
+    "todo/": ("officer", 13),
     "me/": ("officer", 9),
     "villages/": ("officer", 13),
     "villages/gaps/": ("officer", 13),
@@ -35,6 +35,7 @@ LISTS: dict[str, tuple[str, int]] = {
     "triage/": ("officer", 16),
     "sessions/": ("officer", 13),
     "sessions/rooms/": ("officer", 9),
+    "whistles/": ("department", 9),
     "disputes/": ("officer", 12),
     "followups/": ("officer", 10),
     "notices/": ("officer", 10),
@@ -44,6 +45,7 @@ LISTS: dict[str, tuple[str, int]] = {
     "api/v1/offices/": ("officer", 9),
     "api/v1/me/": ("officer", 9),
     "api/v1/disputes/": ("officer", 11),
+    "api/v1/whistles/": ("department", 16),
     "api/v1/saved-filters/": ("officer", 9),
     "api/v1/visits/": ("officer", 11),
     "api/v1/captures/": ("officer", 11),
@@ -94,6 +96,7 @@ def more(w: SimpleNamespace, n: int) -> None:
         heard = walk.capture(by=w.assistant, at=at, facts={"side_a": f"马{n}", "words": "渠口", "may_escalate": True})
         if state == "none":
             heard.sort("none", by=w.officer, at=at, version=1, reason="和好")
+    factories.blow(case, w.assistant, w.department_office, w.room, at=at)
     Notice.objects.create(user=w.officer, dispute=case, kind="return", created_at=at)
     Notice.objects.create(user=w.officer, capture=heard, kind="alarm", created_at=at)
     settled = {"side_a": f"马{n}", "side_b": "王世昌", "words": "说开了", "found": "calm"}

@@ -7,7 +7,7 @@ import itertools
 import pytest
 from django.urls import get_resolver
 
-from disputes import drawing, facts, panels
+from disputes import drawing, facts, moves, panels
 from disputes.api import BODIES
 from disputes.forms import MoveForm
 from disputes.models import OTHER_EVENTS
@@ -71,5 +71,6 @@ def test_what_upper_rooms_registered() -> None:
     """Pinned: a guard or a section that is registered twice, or not at all, is seen here."""
     assert get_resolver().url_patterns
     assert registered_guards() == {"close": ["why_visits_missing"]}
-    assert [key for _order, key in panels.register_list()] == ["sessions", "papers", "visits", "sources"]
+    assert [key for _order, key in panels.register_list()] == ["sessions", "whistles", "papers", "visits", "sources"]
+    assert sorted(function.__name__ for function in moves._leaving) == ["call_off_with_the_case", "settle_whistles"]
     assert list(village_panels.registered) == ["open_cases", "last_walk"]

@@ -140,6 +140,8 @@ PAGES = [
     "/visits/",
     "/visits/new/",
     "/triage/",
+    "/whistles/?view=in",
+    "/whistles/?view=out",
     "/disputes/",
     "/disputes/new/",
     "/followups/",
@@ -180,8 +182,10 @@ def test_pages_are_english_in_english(english: Client) -> None:
     w = factories.world()
     case = factories.at_room(w)
     english.force_login(w.officer)
+    whistle = factories.blow(case, w.officer, w.department_office)
     words = data_words()
-    moves = [f"/disputes/{case.case_no}/", f"/disputes/{case.case_no}/edit/"]
+    moves = [f"/disputes/{case.case_no}/whistles/new/", f"/whistles/{whistle.uid}/"]
+    moves += [f"/disputes/{case.case_no}/", f"/disputes/{case.case_no}/edit/"]
     moves += [f"/disputes/{case.case_no}/moves/{name}/" for name in MOVES]
     moves.append(f"/followups/{factories.settled(w, type_l1='02', type_l2='0201').case_no}/")
     wrong = []
