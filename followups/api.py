@@ -72,9 +72,7 @@ class VisitsOfCase(serializers.Serializer):
 class NoticeShown(serializers.Serializer):
     id = serializers.IntegerField()
     kind = serializers.CharField()
-    case_no = serializers.CharField(
-        help_text=_("看不到案件的人没有；走访记录的通知没有")
-    )
+    case_no = serializers.CharField(help_text=_("看不到案件的人没有；走访记录的通知没有"))
     capture = serializers.UUIDField(allow_null=True, help_text=_("走访记录的编号"))
     whistle = serializers.UUIDField(allow_null=True, help_text=_("哪次吹哨"))
     text = serializers.CharField()

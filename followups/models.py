@@ -333,10 +333,10 @@ class Notice(models.Model):
         return f"{self.dispute_id or self.capture_id} {self.kind}"
 
     def case_no_for(self, viewer: User) -> str:
-        """The case's number; not for an asked office, which knows the whistle and not the case."""
+        """The number of the case it tells of; not for an asked office, which knows the whistle and not the case."""
         if self.call and self.call.whistle.desk_id not in viewer.scope.desks and not viewer.scope.has(Role.SUPERVISOR):
             return ""
-        return self.dispute.case_no
+        return self.dispute.case_no if self.dispute else ""
 
 
 class Heartbeat(models.Model):
