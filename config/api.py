@@ -4,6 +4,7 @@ from rest_framework.routers import SimpleRouter
 
 import disputes.api
 import disputes.field.api
+import disputes.inbox.api
 import disputes.papers.api
 import disputes.sessions.api
 import disputes.whistles.api
@@ -16,6 +17,7 @@ ROOMS = (
     villages.api,
     disputes.api,
     disputes.field.api,
+    disputes.inbox.api,
     disputes.papers.api,
     disputes.sessions.api,
     disputes.whistles.api,

@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 
 from config.demo import is_demo
 from disputes.field.models import SORTERS
+from disputes.inbox.queue import RECEIVERS
 from disputes.sessions.models import INVITED_ROLES
 from followups.notices import unread_count
 from followups.pump import pump_is_stale
@@ -25,6 +26,7 @@ SECTIONS = {
     "visits": "visits",
     "captures": "visits",
     "triage": "triage",
+    "inbox": "inbox",
     "disputes": "disputes",
     "sessions": "sessions",
     "whistles": "whistles",
@@ -88,6 +90,8 @@ def navigation(user: User) -> list[dict[str, Any]]:
         groups[0]["items"].append(entry("visits", "/visits/", "geo-alt", _("入村排查")))
     if not scope.roles.isdisjoint(SORTERS):
         groups[0]["items"].append(entry("triage", "/triage/", "signpost-split", _("待分流")))
+    if not scope.roles.isdisjoint(RECEIVERS):
+        groups[0]["items"].append(entry("inbox", "/inbox/", "inbox", _("收件")))
     if works or supervises:
         groups.append(
             {

@@ -15,6 +15,7 @@ from disputes.clock import time_left
 from disputes.codes import Names, type_name
 from disputes.codes import names as code_names
 from disputes.field.models import SORTERS, Capture
+from disputes.inbox.models import Instruction
 from disputes.models import Dispute
 from disputes.moves import Status
 from disputes.sessions.models import Session
@@ -30,6 +31,7 @@ KINDS = {
     "visit": gettext_lazy("回访"),
     "session": gettext_lazy("联调会"),
     "whistle": gettext_lazy("吹哨支援"),
+    "answer": gettext_lazy("督办交办"),
 }
 WHENS = {
     "overdue": gettext_lazy("已逾期"),
@@ -80,6 +82,7 @@ def todos(user: User, today: dt.date) -> list[Todo]:
         names = code_names()
         rows += [*_cases(user, today, names, calendar), *_visits(user, today, names)]
         rows += [*_sessions(user, today, names, calendar), *_whistles(user, today, names)]
+        rows += _instructions(user, today, names)
     return sorted(rows, key=lambda row: (row.due_on, row.case_no))
 
 
@@ -306,3 +309,31 @@ def _whistles(user: User, today: dt.date, names: Names) -> list[Todo]:
             )
         )
     return found
+
+
+def _instructions(user: User, today: dt.date, names: Names) -> list[Todo]:
+    """督办 and 交办 that this person's desks have not answered yet."""
+    rows = (
+        Instruction.objects.visible_to(user)
+        .pending()
+        .filter(dispute__desk__in=sorted(user.scope.desks))
+        .select_related("dispute__village__parent")
+        .order_by("due_on", "pk")
+    )
+    return [
+        Todo(
+            kind="answer",
+            when=when_of(row.due_on, today),
+            due_on=row.due_on,
+            left=None,
+            title=row.dispute.title_for(user, type_name(names, row.dispute.type_l1, row.dispute.type_l2)),
+            case_no=row.dispute.case_no,
+            village=row.dispute.village.short_name,
+            tag=str(row.get_kind_display()),
+            note=row.source,
+            url=f"/disputes/{row.dispute.case_no}/instructions/{row.pk}/answer/",
+            action=_("答复"),
+            primary=True,
+        )
+        for row in rows
+    ]

@@ -9,6 +9,8 @@ class DisputesConfig(AppConfig):
         from disputes import filters, moves
         from disputes import panels as sections
         from disputes.field import panels as field
+        from disputes.inbox import panels as inbox
+        from disputes.inbox.models import settle_instructions
         from disputes.papers import panels as papers
         from disputes.sessions import panels as sessions
         from disputes.sessions.models import call_off_with_the_case
@@ -24,3 +26,5 @@ class DisputesConfig(AppConfig):
         sections.add(_("联调会"), sessions.sessions_section, key="sessions", order=30)
         moves.on_leave(call_off_with_the_case)
         sections.add(_("文书"), papers.papers_section, key="papers", order=45)
+        sections.add(_("督办交办"), inbox.instructions_section, key="instructions", order=35)
+        moves.on_leave(settle_instructions)

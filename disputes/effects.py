@@ -17,6 +17,7 @@ from django.utils.translation import override
 
 from audit import keyring
 from audit.locks import locked
+from disputes.inbox.models import wake_instructions
 from disputes.models import Agreement, Check, Dispute, MoveRefused, Obligation, PauseInterval, Round
 from disputes.moves import MOVES, Status
 from disputes.safeguards import EXCLUSIONS_VERSION
@@ -243,6 +244,8 @@ def case_status_before(case: Dispute) -> str:
 def unmerge(case, by, at, facts) -> Kept:
     event = case.events.filter(kind="merge").order_by("-pk").first()
     case.status = event.facts["was"] if event else Status.WAITING
+    if event:
+        wake_instructions(case, event)
     case.merged_into, case.left_at = None, None
     Round.objects.filter(dispute=case, no=case.round).update(left_at=None, left_as="", on_time=None)
     return {}, facts["reason"]

@@ -1098,6 +1098,9 @@ OTHER_EVENTS = {
     "whistle_answer": _("吹哨答复"),
     "whistle_off": _("撤回吹哨"),
     "whistle_close": _("结束吹哨"),
+    "supervise": _("督办"),
+    "hand_over": _("交办"),
+    "answer": _("答复督办、交办"),
 }
 
 
@@ -1232,6 +1235,7 @@ class SavedFilter(models.Model):
 
 # Django finds a room's tables through this module.
 from disputes.field import models as _field  # noqa: E402, F401
+from disputes.inbox import models as _inbox  # noqa: E402, F401
 from disputes.papers import dossier as _papers  # noqa: E402, F401
 from disputes.sessions import models as _sessions  # noqa: E402, F401
 from disputes.whistles import models as _whistles  # noqa: E402, F401

@@ -57,6 +57,9 @@ ICONS = {
     "whistle_answer": ("megaphone", "b"),
     "whistle_off": ("megaphone", ""),
     "whistle_close": ("megaphone", "g"),
+    "supervise": ("flag", "a"),
+    "hand_over": ("arrow-down-circle", "a"),
+    "answer": ("chat-square-text", "g"),
 }
 UP_TO = {2: _("警务室"), 3: _("综治中心")}
 #: Moves that everybody expects to see, in order; where they are refused they stand there with the reason.

@@ -27,4 +27,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("disputes.sessions.urls")),
     path("", include("disputes.papers.urls")),
     path("", include("disputes.whistles.urls")),
+    path("", include("disputes.inbox.urls")),
 ]

@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from audit.locks import skip_locked
 from disputes.field.models import Capture
+from disputes.inbox.models import Instruction
 from disputes.models import Dispute, Event, Party
 from disputes.sessions.models import INVITED_ROLES, Session
 from disputes.whistles.models import Call
@@ -173,6 +174,8 @@ class Reminder(models.Model):
         SESSION_SOON = "session_soon", _("联调会快到了")
         WHISTLE_DUE = "whistle_due", _("吹哨今天到期")
         WHISTLE_OVERDUE = "whistle_overdue", _("吹哨已逾期")
+        ANSWER_DUE = "answer_due", _("今天要答复督办、交办")
+        ANSWER_OVERDUE = "answer_overdue", _("督办、交办逾期未答复")
 
     class State(models.TextChoices):
         PENDING = "pending", _("待发")
@@ -234,6 +237,9 @@ class Reminder(models.Model):
         office_id = number
         if self.kind in (self.Kind.DUE, self.Kind.OVERDUE):
             return Dispute.objects.open().filter(pk=self.dispute_id, due_on=self.day, desk=office_id).exists()
+        if self.kind in (self.Kind.ANSWER_DUE, self.Kind.ANSWER_OVERDUE):
+            asked = Instruction.objects.filter(dispute=self.dispute_id, due_on=self.day, dispute__desk=office_id)
+            return asked.pending().exists()
         return ReturnVisit.objects.planned().filter(dispute=self.dispute_id, due_on=self.day, office=office_id).exists()
 
     def finish(self, *, at: dt.datetime, state: str, error: str = "", again_at: dt.datetime | None = None) -> bool:

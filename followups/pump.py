@@ -18,6 +18,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from audit import idempotency
+from disputes.inbox.models import Instruction
 from disputes.models import Dispute, Event, MoveRefused, rules_on
 from disputes.sessions.models import Session
 from disputes.whistles.models import Call
@@ -145,10 +146,12 @@ def plan_reminders(moment: Callable[[], dt.datetime]) -> int:
     # the day before; a day that was slept through is made good on the morning itself
     sessions = Session.objects.planned().order_by().annotate(due_on=TruncDate("starts_at"))
     sessions = sessions.filter(starts_at__gt=at, due_on__lte=today + dt.timedelta(days=1))
+    asked = Instruction.objects.pending().order_by().filter(due_on__lte=today)
     on_visits = {kind.VISIT_SOON: soon, kind.VISIT_DUE: due, kind.VISIT_OVERDUE: late}
     lacking = [
         *_lacking({kind.DUE: due, kind.OVERDUE: late}, cases, "pk", "desk_id"),
         *_lacking(on_visits, visits, "dispute_id", "office_id"),
+        *_lacking({kind.ANSWER_DUE: due, kind.ANSWER_OVERDUE: late}, asked, "dispute_id", "dispute__desk_id"),
         *_lacking({kind.WHISTLE_DUE: due, kind.WHISTLE_OVERDUE: late}, calls, "whistle__dispute_id", "pk"),
         *_lacking({kind.SESSION_SOON: Q(due_on__gte=today)}, sessions, "dispute_id", "pk"),
     ]

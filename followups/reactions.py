@@ -13,6 +13,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from audit.locks import locked
+from disputes.inbox.models import Instruction
 from disputes.models import Dispute, Event, Obligation
 from disputes.sessions.models import Session
 from disputes.whistles.models import Call
@@ -71,6 +72,11 @@ def tell(event: Event, people: Iterable[int], kind: str, call: Call | None = Non
 def tell_the_desk(event: Event) -> None:
     """The desk whose turn it was after the event: by now the case may be elsewhere."""
     tell(event, people_at(event.desk_id), event.kind)
+
+
+def tell_who_asked(event: Event) -> None:
+    """Who gave the instruction that is answered now."""
+    tell(event, Instruction.objects.filter(pk=event.facts["instruction"]).values_list("by_id", flat=True), event.kind)
 
 
 def tell_the_person(event: Event) -> None:
@@ -190,6 +196,9 @@ REACTIONS: Mapping[str, list[Reaction]] = {
     "whistle_answer": [tell_who_whistled],
     "whistle_off":    [tell_the_released],
     "whistle_close":  [tell_the_released],
+    "supervise":  [tell_the_desk],
+    "hand_over":  [tell_the_desk],
+    "answer":     [tell_who_asked],
 }
 # fmt: on
 

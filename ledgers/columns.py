@@ -1,4 +1,5 @@
-"""The 22 columns of the ledger (domain.md 8.1), once: screen, print, xlsx and CSV read this table.
+"""The 22 columns of the ledger (domain.md 8.1), once: screen, print, xlsx and CSV read this table. Beside it the eight
+of the county's 突出矛盾纠纷台账, which is a file only.
 
 A cell's value comes from a row of `ledgers.month` (a plain dict) and is already masked for its viewer, so no output can
 show more than another. No profile has an ID number.
@@ -84,6 +85,24 @@ def outcome(row: Row) -> str:
     return f"{name} {row['left_on'].isoformat()}"
 
 
+def instructed(row: Row) -> str:
+    """督办 and 交办 with their dates: 交办 2026-11-02，答复 2026-11-05；督办 2026-11-20，未答复."""
+    told = []
+    for kind, day, answered in row["instructions"]:
+        what = {"kind": kind, "day": day.isoformat(), "answered": answered and answered.isoformat()}
+        told.append((_g("%(kind)s %(day)s，答复 %(answered)s") if answered else _g("%(kind)s %(day)s，未答复")) % what)
+    return "；".join(told)
+
+
+def struck_off(row: Row) -> str:
+    """销号: the day on which the case was closed."""
+    return _g("已销号 %(day)s") % {"day": row["closed_on"].isoformat()} if row["closed_on"] else _g("未销号")
+
+
+def responsible(row: Row) -> str:
+    return "/".join(filter(None, (row["office"], row["handler"])))
+
+
 def visits(row: Row) -> str:
     """The last word of every party, by side: 甲方 满意；乙方 待回访. No party's answer stands for another's."""
     if not row["visits"]:
@@ -134,9 +153,20 @@ COLUMNS: tuple[Column, ...] = (
     Column("visits",    _("回访情况/满意度"), TEXT,  24, visits),
     Column("remark",    _("备注"),            TEXT,  16, remark),
 )
+#: 突出矛盾纠纷台账.
+COUNTY: tuple[Column, ...] = (
+    Column("no",         _("序号"),             INT,  6,  get("no")),
+    Column("township",   _("单位"),             TEXT, 12, get("township")),
+    Column("narrative",  _("矛盾纠纷简要情况"), TEXT, 40, lambda row: cut(row["narrative"])),
+    Column("office",     _("责任单位/责任人"),  TEXT, 24, responsible),
+    Column("due_on",     _("化解时限"),         DATE, 12, get("due_on")),
+    Column("outcome",    _("化解情况"),         TEXT, 24, outcome),
+    Column("instructed", _("交办督办情况"),     TEXT, 30, instructed),
+    Column("struck_off", _("销号情况"),         TEXT, 16, struck_off),
+)
 # fmt: on
 
 
-def cells(row: Row) -> list[Value]:
+def cells(row: Row, columns: tuple[Column, ...] = COLUMNS) -> list[Value]:
     """The values of one row, in the order of the columns."""
-    return [column.value(row) for column in COLUMNS]
+    return [column.value(row) for column in columns]

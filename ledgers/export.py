@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from django.utils.translation import gettext as _g
 
 from audit.models import NO_COUNTY, Action, record
-from ledgers.columns import COLUMNS, Value, cells
+from ledgers.columns import COUNTY, Value, cells
 from ledgers.files import WRITERS
 from ledgers.month import Ledger
 from villages.models import User
@@ -25,8 +25,8 @@ def export(
     """Write the ledger to `path` as xlsx or CSV; how many rows. The access log knows it before anything is written."""
     ids = ledger.all_ids()
     record_output(ledger, Action.EXPORT, len(ids), {"format": kind, **filters}, request)
-    rows: Iterator[list[Value]] = (cells(row) for row in ledger.rows(ids))
-    WRITERS[kind](path, COLUMNS, itertools.chain(rows, [ledger.totals()]))
+    rows: Iterator[list[Value]] = (cells(row, ledger.columns) for row in ledger.rows(ids))
+    WRITERS[kind](path, ledger.columns, itertools.chain(rows, [ledger.totals()]))
     return len(ids)
 
 
@@ -53,4 +53,5 @@ def county_of(user: User) -> str:
 
 def file_name(ledger: Ledger, kind: str) -> str:
     """Month and area, never a person: 矛盾纠纷台账-620623-2026-10.xlsx."""
-    return f"{_g('矛盾纠纷台账')}-{county_of(ledger.user)}-{ledger.month}.{kind}"
+    title = _g("突出矛盾纠纷台账") if ledger.columns is COUNTY else _g("矛盾纠纷台账")
+    return f"{title}-{county_of(ledger.user)}-{ledger.month}.{kind}"

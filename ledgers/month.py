@@ -19,11 +19,12 @@ from django.db.models import Count, Exists, F, Max, Min, OuterRef, Q, QuerySet, 
 from django.utils import timezone
 from django.utils.translation import gettext as _g
 
+from disputes.inbox.models import Instruction
 from disputes.masking import mask_in, mask_side
 from disputes.models import Agreement, Dispute, Event, EventText, Party, Round
 from disputes.moves import LEAVES, Status
 from followups.models import ReturnVisit
-from ledgers.columns import COLUMNS, Value
+from ledgers.columns import COLUMNS, COUNTY, Column, Value
 from villages.models import DESK_ROLES, Code, Role, User
 
 #: Who has the ledger: whoever works on cases, and whoever supervises them.
@@ -186,6 +187,7 @@ FIELDS = (
     "dispute__is_paused",
     "dispute__round",
     "dispute__result",
+    "dispute__closed_at",
     "dispute__desk_id",
     "dispute__desk__name",
     "dispute__handler__name",
@@ -204,8 +206,9 @@ class Ledger:
         *,
         narrow: Callable[[QuerySet[Round]], QuerySet[Round]] = lambda rounds: rounds,
         today: dt.date | None = None,
+        columns: tuple[Column, ...] = COLUMNS,
     ) -> None:
-        self.user, self.month = user, month
+        self.user, self.month, self.columns = user, month, columns
         self.today = today or timezone.localdate()
         self.all_rounds = narrow(rounds_of(user))
         self.counted = self.all_rounds.exclude(left_as=Status.VOIDED)
@@ -295,11 +298,12 @@ class Ledger:
         phones, names = self._phones(cases), self._other_names(list(veiled))
         told = self._visits(cases)
         progress = self._progress(cases)
+        instructions = self._instructions(cases) if self.columns is COUNTY else {}
         results = self._earlier_results([row for row in rows if row["no"] != row["dispute__round"]])
         for no, row in enumerate(rows, first):
             case, key = row["dispute_id"], (row["dispute_id"], row["no"])
             left = row["left_at"] if row["left_at"] and row["left_at"] < month.end else None
-            current = row["no"] == row["dispute__round"]
+            current, closed = row["no"] == row["dispute__round"], row["dispute__closed_at"]
             a, b = row["dispute__side_a"], row["dispute__side_b"]
             story, latest = row["dispute__narrative"], progress.get(key, "")
             if case in veiled:
@@ -333,12 +337,24 @@ class Ledger:
                 "left_as": row["left_as"],
                 "result": row["dispute__result"] if current else results.get(key, ""),
                 "visits": told.get(key, ()),
+                "instructions": instructions.get(case, ()),
+                "closed_on": timezone.localdate(closed) if current and closed and closed < month.end else None,
                 "carried": row["opened_at"] < month.start,
                 "round": row["no"],
                 "is_paused": current and row["dispute__is_paused"],
                 "today": self.today,
                 "words": words,
             }
+
+    def _instructions(self, cases: list[int]) -> dict[int, list[tuple[str, dt.date, dt.date | None]]]:
+        """Kind, date and day of the answer of what was asked until the month's end, by case."""
+        found: dict[int, list[tuple[str, dt.date, dt.date | None]]] = {}
+        rows = Instruction.objects.filter(dispute_id__in=cases, at__lt=self.month.end).order_by("given_on", "pk")
+        labels = dict(Instruction.Kind.choices)
+        for case, kind, day, answered in rows.values_list("dispute_id", "kind", "given_on", "answered_at"):
+            told = timezone.localdate(answered) if answered and answered < self.month.end else None
+            found.setdefault(case, []).append((str(labels[kind]), day, told))
+        return found
 
     def _hides_names(self, row: dict[str, Any]) -> bool:
         """The rule of Dispute.names_hidden_from, on a row of values."""
@@ -408,4 +424,4 @@ class Ledger:
             "amount": Decimal(str(amount or 0)).quantize(Decimal("0.01")),
             "outcome": _g("办结 %(done)s，在办 %(open)s") % {"done": counts.done, "open": counts.still_open},
         }
-        return [last.get(column.key) for column in COLUMNS]
+        return [last.get(column.key) for column in self.columns]

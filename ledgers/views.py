@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from audit.models import Action
-from ledgers.columns import COLUMNS, cells
+from ledgers.columns import COLUMNS, COUNTY, cells
 from ledgers.export import export, file_name, record_output
 from ledgers.files import CONTENT_TYPES
 from ledgers.filters import LedgerFilter, areas_of
@@ -91,6 +91,7 @@ def page(request: HttpRequest) -> HttpResponse:
         "chips": [{"text": text, "url": asked.query(**{name: None})} for name, text in asked.filter.chips()],
         "clear_url": f"?month={ledger.month}",
         "export_query": asked.query(format="xlsx"),
+        "county_query": asked.query(format="xlsx", profile="county"),
         "csv_query": asked.query(format="csv"),
         "print_query": asked.query(print=1),
     }
@@ -113,6 +114,8 @@ def download(request: HttpRequest) -> HttpResponse | FileResponse:
         asked.sentence = _("只有 xlsx 和 csv 两种格式，选其中一种")
     if asked.ledger is None or asked.sentence:
         return _refusal(request, asked)
+    if request.GET.get("profile") == "county":
+        asked.ledger.columns = COUNTY
     with tempfile.NamedTemporaryFile() as written:
         export(asked.ledger, kind, Path(written.name), filters=asked.filter.chosen(), request=request)
         file = open(written.name, "rb")  # noqa: SIM115 - outlives its name and goes with the response

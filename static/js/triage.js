@@ -1,4 +1,5 @@
-// Triage by keyboard: arrows change the entry, 1/2/3 choose the tier, Ctrl+Enter confirms and goes on to the next.
+// Triage and inbox by keyboard: arrows change the entry, 1/2/3 make the choice that data-triage names, Ctrl+Enter
+// confirms and goes on to the next.
 "use strict";
 (function () {
   const form = document.querySelector("form[data-triage]");
@@ -22,11 +23,11 @@
       e.preventDefault();
       if (next) window.location.assign(next.href);
     } else if (e.key === "1" || e.key === "2" || e.key === "3") {
-      const tier = form.querySelector('input[name="tier"][value="' + e.key + '"]');
-      if (!tier) return;
+      const choice = form.querySelectorAll('input[name="' + form.dataset.triage + '"]')[Number(e.key) - 1];
+      if (!choice) return;
       e.preventDefault();
-      tier.checked = true;
-      tier.focus();
+      choice.checked = true;
+      choice.focus();
     }
   });
 })();

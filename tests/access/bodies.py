@@ -17,6 +17,7 @@ from tests.access.county import PNG, WHISTLES, County
 from tests.access.inventory import Address
 
 REASON = {"reason": "核实情况"}
+INSTRUCTION = {"kind": "supervise", "words": "抓紧办理"}
 
 
 def facts_of(county: County, name: str, case: Dispute, username: str) -> dict[str, Any]:
@@ -155,6 +156,8 @@ def _json(county: County, route: str, case: Dispute, username: str, today: str) 
                 "what": "看渠口",
                 "summary": "两家争水",
             },
+            "api/v1/instructions/": {"case_no": case.case_no, **INSTRUCTION, "due_on": today},
+            "api/v1/instructions/<pk>/answer/": {"words": "明天开会"},
             "api/v1/saved-filters/": {"name": "新的", "query": "status=waiting"},
             "api/v1/visits/": {"village": county.w.village.code, "visited_on": today},
             "api/v1/visits/<uid>/captures/": {"words": "渠口又吵"},
@@ -210,6 +213,9 @@ def _form(county: County, route: str, case: Dispute, username: str, today: str) 
             "answer_by": today,
             "summary": "两家争水",
         },
+        "inbox/<case_no>/": {"do": "take_up", "person": username, "version": case.version},
+        "disputes/<case_no>/instructions/new/": {**INSTRUCTION, "given_on": today, "due_on": today},
+        "disputes/<case_no>/instructions/<pk>/answer/": {"words": "明天开会"},
         "visits/new/": {"village": county.w.village.code, "visited_on": today},
         "visits/<uid>/": {"words": "渠口又吵"},
         "visits/<uid>/paste/": {"text": "渠口又吵"},

@@ -12,6 +12,7 @@ from rest_framework.authtoken.models import Token
 
 from disputes import attachments
 from disputes.field.models import Capture, Visit
+from disputes.inbox.models import Instruction
 from disputes.models import Dispute, Party, SavedFilter
 from disputes.papers.kinds import kinds
 from disputes.papers.models import Paper, PaperTemplate
@@ -126,6 +127,7 @@ class County:
         self.settled = {name: self._settled(name) for name in CASES}
         self.files = {name: self._file(case) for name, case in self.cases.items()}
         self.papers = {name: self._paper(case) for name, case in self.cases.items()}
+        self.instructions = {case.pk: self._instruction(case) for case in self.cases.values()}
         self.captures = {name: self._capture(name) for name in WALKS}
         self.sessions = {name: self._session(name) for name in CASES}
         self.room_of_centre = Venue.objects.add(office=w.centre_office, name="调解大厅", by=w.centre_lead, at=self.now)
@@ -185,6 +187,14 @@ class County:
         minors = [party.pk for party in case.parties.all() if party.guardian_name]
         parties = [case.principal_parties()[0].pk]
         return factories.session(self.w, case, by=by, invited=asked, guardians=minors, parties=parties)
+
+    def _instruction(self, case: Dispute) -> int:
+        """What the county's supervisor asks of the desk."""
+        today = timezone.localdate(self.now)
+        words = f"{'、'.join(party.name for party in case.principal_parties())}一案抓紧"
+        return Instruction.objects.create(
+            dispute=case, kind="supervise", by=self.w.supervisor, at=self.now, given_on=today, due_on=today, words=words
+        ).pk
 
     def _capture(self, relation: str) -> Capture:
         """Something dangerous, met by the village's own assistant, who says that it was settled on the spot."""
@@ -296,6 +306,8 @@ class County:
             case "pk" if "<case_no>" in route:
                 session = self.sessions.get("other_county" if relation == "crossed" else relation)
                 return 99999 if session is None else session.pk
+            case "pk" if "instructions/" in route:
+                return 99999 if child is None else self.instructions[child.pk]
             case "pk":
                 return 99999 if missing else self._pk(route, relation, actor)
         raise KeyError(f"{name} in {route}")
@@ -335,6 +347,8 @@ def kind_of(route: str) -> str:
         return "whistle_part" if "<file>" in route else "whistle"
     if "<case_no>" in route:
         return "part" if any(mark in route for mark in ("<party>", "<party_id>", "<uid>", "<pk>")) else "case"
+    if "instructions/<pk>" in route:
+        return "case"
     if route.removeprefix("api/v1/").startswith(("visits/<uid>", "captures/<uid>", "triage/<uid>")):
         return "walk"
     if route.startswith(("sessions/<uid>", "api/v1/sessions/<uid>")):

@@ -26,6 +26,7 @@ from schemathesis.pytest.lazy import get_all_tests
 
 from config.wsgi import application
 from disputes.field.models import Capture, Visit
+from disputes.inbox.models import Instruction
 from followups.models import Notice
 from tests import factories as f
 from tests.api.situations import SITUATIONS, days_ahead, handle, new, settled, taken
@@ -54,11 +55,21 @@ def county(db: None, monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
         w.open_case, w.assistant, w.room, at=timezone.now(), attachments=list(w.open_case.attachments.all())
     )
     w.own = {}
+    today = timezone.localdate()
+    instruction = Instruction.objects.create(
+        dispute=w.open_case,
+        kind="supervise",
+        by=w.supervisor,
+        at=timezone.now(),
+        words="抓紧",
+        given_on=today,
+        due_on=today,
+    )
     for role in ROLES:
         user = getattr(w, role)
         notice = Notice.objects.create(user=user, dispute=w.open_case, kind="assign", created_at=timezone.now())
         saved = user.saved_filters.create(name="在办", query="status=mediating")
-        w.own[role] = {"notices": notice.pk, "saved-filters": saved.pk}
+        w.own[role] = {"notices": notice.pk, "saved-filters": saved.pk, "instructions": instruction.pk}
     return w
 
 
@@ -231,6 +242,8 @@ def lead_body(body: dict[str, Any], path: str, dispute: Any, ready: dict[str, An
     body.update({name: value for name, value in CODES.items() if name in body})
     dated = {"found_on": today, "occurred_on": today, "happened_on": today, "expires_on": days_ahead(9)}
     body.update({name: value for name, value in dated.items() if body.get(name)})
+    if path.endswith("/instructions/"):
+        body |= {"case_no": dispute.case_no, "due_on": today} | ({"given_on": today} if "given_on" in body else {})
     if "version" in body:
         body["version"] = dispute.version
     for name, value in ready.items():

@@ -302,3 +302,29 @@ def test_a_paper_sent_twice_at_once_is_one_paper(w, no_typst):
     pk = f.mediating(w).pk
     assert processes.together(2, issue_once, pk, uuid.uuid4(), w) == ["（石门）人调字第001号"] * 2
     assert Paper.objects.count() == 1
+
+
+def merge_crosswise(number: int, pairs: list[tuple[int, int]], barrier, w) -> list[str]:
+    """Each pair in turn: one process merges the first into the second, the other the second into the first."""
+    answers = []
+    for pair in pairs:
+        from_, into = (Dispute.objects.get(pk=pk) for pk in (pair if number else pair[::-1]))
+        by = w.grid if number else w.assistant
+        by.forget_scope()
+        barrier.wait(60)
+        try:
+            from_.perform("merge", by=by, at=NOW, version=from_.version, target=into, reason="同一片草场")
+            answers.append("won")
+        except MoveRefused as refused:
+            answers.append(refused.sentence)
+    return answers
+
+
+def test_two_cases_merged_into_each_other_at_once_make_no_circle(w):
+    pairs = [(f.register(w).pk, f.register(w).pk) for _ in range(20)]
+    barrier = processes.CONTEXT.Barrier(2)
+    first, second = processes.together(2, merge_crosswise, pairs, barrier, w)
+    for (a, b), *answers in zip(pairs, first, second, strict=True):
+        assert answers.count("won") == 1, answers
+        merged, open_ = sorted(Dispute.objects.filter(pk__in=(a, b)), key=lambda case: case.is_open)
+        assert (merged.status, merged.merged_into_id, open_.merged_into_id) == ("merged", open_.pk, None)

@@ -41,6 +41,7 @@ def test_what_upper_rooms_registered_below():
     assert [function.__name__ for function in moves._after] == ["react"]
     assert panels.register_list() == [
         (30, "sessions"),
+        (35, "instructions"),
         (40, "whistles"),
         (45, "papers"),
         (50, "visits"),

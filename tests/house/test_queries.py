@@ -13,6 +13,8 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from disputes.field.models import Visit
+from disputes.inbox.models import Instruction
+from disputes.models import Dispute
 from disputes.sessions.models import Venue
 from followups.models import Notice
 from followups.reactions import react
@@ -22,8 +24,8 @@ from villages.models import Role, SpecialDay
 
 #: list → (who looks, how many queries)
 LISTS: dict[str, tuple[str, int]] = {
-    "": ("officer", 29),
-    "todo/": ("officer", 13),
+    "": ("officer", 30),
+    "todo/": ("officer", 14),
     "me/": ("officer", 9),
     "villages/": ("officer", 13),
     "villages/gaps/": ("officer", 13),
@@ -36,6 +38,7 @@ LISTS: dict[str, tuple[str, int]] = {
     "sessions/": ("officer", 13),
     "sessions/rooms/": ("officer", 9),
     "whistles/": ("department", 9),
+    "inbox/": ("officer", 16),
     "disputes/": ("officer", 12),
     "followups/": ("officer", 10),
     "notices/": ("officer", 10),
@@ -51,6 +54,8 @@ LISTS: dict[str, tuple[str, int]] = {
     "api/v1/captures/": ("officer", 11),
     "api/v1/triage/": ("officer", 12),
     "api/v1/followups/": ("officer", 12),
+    "api/v1/inbox/": ("officer", 17),
+    "api/v1/instructions/": ("officer", 12),
     "api/v1/notices/": ("officer", 13),
     "api/v1/ledger/": ("officer", 24),
     "api/v1/sessions/": ("officer", 11),
@@ -91,6 +96,9 @@ def more(w: SimpleNamespace, n: int) -> None:
     done.perform("take_up", by=w.assistant, at=at, handler=w.assistant)
     facts = factories.settlement(w, done, at, organisation=w.committee, chair=w.village_mediator)
     react(done.perform("settle", by=w.assistant, at=at, **facts).pk)
+    up = factories.at_room(w, at=at)
+    Dispute.objects.filter(pk=up.pk).update(opened_at=at - dt.timedelta(hours=1))  # sent some time after it was opened
+    Instruction.objects.give(up, "supervise", by=w.supervisor, at=at, words="抓紧", due_on=timezone.localdate(at))
     walk = Visit.objects.begin(by=w.assistant, at=at, village=w.village, visited_on=timezone.localdate(at))
     for state in ("none", "new"):
         heard = walk.capture(by=w.assistant, at=at, facts={"side_a": f"马{n}", "words": "渠口", "may_escalate": True})
