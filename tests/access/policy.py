@@ -45,6 +45,8 @@ def policy() -> Policy:
             continue
         if line.startswith("set "):
             name, _, words = line.removeprefix("set ").partition("=")
+            if name.strip() in sets:
+                problems.append(f"line {number}: the set {name.strip()} is there already")
             sets[name.strip()] = members(words)
             continue
         row = next(csv.reader([line]))
