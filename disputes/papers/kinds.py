@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.utils import timezone
-from django.utils.functional import Promise
+from django.utils.functional import Promise, cached_property
 from django.utils.translation import gettext as _g
 from django.utils.translation import gettext_lazy as _
 
@@ -21,6 +21,7 @@ from disputes.models import Agreement, Dispute, Obligation, Party, PartySecret
 from disputes.moves import Status
 from disputes.papers import words
 from disputes.papers.words import PEN
+from disputes.sessions.models import Session
 from villages.models import Office, User
 
 Values = dict[str, Any]
@@ -100,6 +101,13 @@ class Source:
         known = codes.names()
         self.type_name = codes.type_name(known, case.type_l1, case.type_l2)
         self.source_name = known[codes.SOURCE].get(case.source, case.source)
+
+    @cached_property
+    def session(self) -> dict[str, Any] | None:
+        """What came of the round's latest joint session that took place; None where there was none."""
+        held = self.case.sessions.filter(round=self.case.round, state=Session.State.HELD)
+        row = held.select_related("venue__office", "chair", "recusal_by", "recusal_about").order_by("-held_at").first()
+        return row.record_facts() if row else None
 
     @property
     def organisation(self) -> Office:
@@ -318,24 +326,51 @@ def _confirmation(source: Source) -> Values:
 
 
 def attempts(source: Source) -> str:
-    """The notes of kind 调解 of this round, oldest first, as the record of the session."""
+    """The notes of kind 调解 of this round, oldest first, and what was said at the joint session."""
     rows = source.case.events.filter(kind="note", is_attempt=True, round=source.case.round).select_related("text")
     lines = []
     for event in rows.order_by("at", "pk"):
         text = getattr(event, "text", None)
         on = event.facts.get("happened_on") or timezone.localdate(event.at).isoformat()
         lines.append(f"{words.day(dt.date.fromisoformat(on))}：{text.body if text else ''}")
+    if met := source.session:
+        if met["rights_told_at"]:
+            lines.append(f"主持人{met['chair']}宣读了权利义务，询问双方是否申请回避。")
+        if asked := met["recusal"]:
+            about = asked["about"] or "调解员"
+            lines.append(f"{asked['by']}申请{about}回避，理由：{asked['reason']}。{asked['decision']}。")
+        said = [row for row in met["parties"] if row["attended"] and row["statement"]]
+        lines += [f"{Party.Side(row['side']).label} {row['name']}：{row['statement']}" for row in said]
+        for label, key in (("说到一起的", "points_agreed"), ("还没谈拢的", "points_open")):
+            if met[key]:
+                lines.append(f"{label}：{met[key]}")
     return "\n".join(lines)
 
 
-def _day_of_agreement(source: Source) -> str:
-    return words.day(source.agreement.agreed_on) if source.agreement else ""
+def _when(source: Source) -> str:
+    """When it was mediated: the hours of the joint session, or else the day of the agreement."""
+    met = source.session
+    if met is None:
+        return words.day(source.agreement.agreed_on) if source.agreement else ""
+    began, ended = (timezone.localtime(at) if at else None for at in (met["held_at"], met["ended_at"]))
+    hours = "至".join(f"{at:%H:%M}" for at in (began, ended) if at)
+    return f"{words.day(began.date())}{hours}" if began else ""
+
+
+def _where(source: Source) -> str:
+    return source.session["place"] if source.session else source.case.place
+
+
+def _present(source: Source) -> str:
+    """Who came besides the parties, with what they are."""
+    came = [row for row in source.session["participants"] if row["attended"]] if source.session else []
+    return "、".join(f"{row['name']}（{row['capacity']}）" for row in came)
 
 
 def _result_of_session(source: Source) -> str:
-    agreement = source.agreement
+    agreement, met = source.agreement, source.session
     if agreement is None:
-        return ""
+        return f"{met['outcome_label']}。" if met else ""
     return "\n".join(filter(None, [f"达成协议（{agreement.get_result_display()}）。", agreement.text]))
 
 
@@ -343,7 +378,8 @@ FACTS = Ask("facts", _("主要事实、争议事项"), "主要事实", lines=Tru
 PLACE = Ask("place", _("调解地点"), "调解地点", initial=lambda s: s.case.place)
 HOW_HELP = _("如：现金当面付清，在村委会交接。协议要写明履行的方式和期限")
 HOW = Ask("how", _("履行方式、地点"), "履行方式", lines=True, help=HOW_HELP)
-PRESENT = Ask("present", _("参加人"), "参加人", optional=True, help=_("见证人、邀请的人，没有的写“无”"))
+PRESENT_HELP = _("见证人、邀请的人，没有的写“无”")
+PRESENT = Ask("present", _("参加人"), "参加人", optional=True, help=PRESENT_HELP)
 NOTE = Ask("remark", _("备注"), "备注", optional=True)
 CLAUSES = {"协议事项": ("序号", "内容"), "协议内容": (), "份数": (), "机关名称": (), "主持人": ()}
 people_only = mediated_by_people
@@ -364,10 +400,12 @@ _KINDS: dict[str, Kind] = {kind.key: kind for kind in (
         Ask("answers", _("记录"), "问答记录", lines=True, help=_("一问一答，每句一行：问：… 答：…")),
     )),
     Kind("session", _("调解记录"), 7, people_only, asks=(
-        Ask("when", _("调解时间"), "调解时间", initial=_day_of_agreement),
-        PLACE, PRESENT,
+        Ask("when", _("调解时间"), "调解时间", initial=_when),
+        Ask("place", _("调解地点"), "调解地点", initial=_where),
+        Ask("present", _("参加人"), "参加人", optional=True, help=PRESENT_HELP, initial=_present),
         Ask("record", _("调解记录"), "调解记录", lines=True, initial=attempts),
-        Ask("law", _("法治宣传"), "法治宣传", lines=True, help=_("讲了哪些法律、政策")),
+        Ask("law", _("法治宣传"), "法治宣传", lines=True, help=_("讲了哪些法律、政策"),
+            initial=lambda s: s.session["education"] if s.session else ""),
         Ask("result", _("调解结果"), "调解结果", lines=True, initial=_result_of_session),
     )),
     Kind("agreement", _("调解协议书"), 8, needs_agreement(track=CIVIL, result=Agreement.Result.WRITTEN),

@@ -352,6 +352,34 @@ def test_what_the_case_knows_is_filled_in(w) -> None:
     assert initial(kinds()["session"], source)["record"] == "2026年3月2日：到两户家中调解，未达成一致。"
 
 
+def test_the_record_of_a_joint_session_is_what_its_paper_says(w) -> None:
+    case = factories.mediating(w, parties=PARTIES)
+    row = factories.session(w, case, starts_at=NOW, invited=[{"name": "老马", "capacity": "cadre"}])
+    said = {"attended": True, "consent": "agreed", "statement": "界桩按原样立"}
+    facts = {
+        "outcome": "continue",
+        "held_at": NOW,
+        "rights_told_at": NOW,
+        "people": {attendee.pk: said for attendee in row.listed()},
+        "education": "草原法第十六条",
+        "points_agreed": "秋后丈量",
+        "points_open": "牛羊的赔偿",
+        "next_on": NOW.date() + dt.timedelta(days=7),
+    }
+    row.record(by=w.assistant, at=NOW + dt.timedelta(hours=2), version=1, facts=facts)
+    paper = initial(kinds()["session"], read_case(case, kinds()["session"], by=w.assistant, at=NOW))
+    assert (paper["place"], paper["present"], paper["law"]) == ("渠口", "老马（村组干部）", "草原法第十六条")
+    assert paper["when"].startswith("2026年3月2日") and paper["result"] == "下次接着谈。"
+    first = case.principal_parties()[0]
+    for words in (
+        "宣读了权利义务",
+        f"甲方 {first.name}：界桩按原样立",
+        "说到一起的：秋后丈量",
+        "还没谈拢的：牛羊的赔偿",
+    ):
+        assert words in paper["record"]
+
+
 def test_the_shipped_templates_are_valid_and_the_same_on_every_run() -> None:
     for key, kind in kinds().items():
         content = shipped.docx_of(key)
