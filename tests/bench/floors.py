@@ -10,6 +10,7 @@ from itertools import islice
 
 import orjson
 from django.db import transaction
+from django.db.models import Count, F, Q
 from django.http import FileResponse, HttpResponse, HttpResponseRedirect
 from django.template.loader import render_to_string
 from django.utils import timezone
@@ -19,6 +20,10 @@ from audit import keyring
 from audit.models import AccessLog
 from disputes import models as d
 from disputes.field import models as field
+from disputes.inbox.models import Instruction
+from disputes.papers.models import Paper
+from disputes.sessions.models import Session
+from disputes.whistles.models import Call
 from followups.models import ReturnVisit
 from ledgers.month import Month
 
@@ -33,6 +38,7 @@ left_at left_as no dispute_id dispute__{PLACE.split()[-1]} {" ".join(PLACE.split
 CAPTURE_ROW = """uid side_a side_b kind words place found state may_escalate at by__name village__short_name
 village__parent__short_name visit__visited_on""".split()
 
+HANDED = ("escalate", "return", "hand_down", "reopen")
 TOLD = ("note", "settle", "end", "refer", "withdraw", "merge")
 
 
@@ -69,6 +75,12 @@ def case(request, case_no):
         "grades": list(d.DangerGrade.objects.filter(**of).values()),
         "attachments": list(d.Attachment.objects.filter(**of).values()),
         "visits": list(ReturnVisit.objects.filter(**of).values()),
+        "sources": list(field.Source.objects.filter(**of).values("capture__words", "capture__at", "by__name")),
+        "sessions": list(Session.objects.filter(**of).values("starts_at", "place", "state", "outcome", "chair__name")),
+        "instructions": list(Instruction.objects.filter(**of).values("kind", "words", "due_on", "by__name")),
+        "calls": list(Call.objects.filter(whistle__dispute_id=row["id"]).values(
+            "whistle__what", "office__name", "state", "due_on", "reply")),
+        "papers": list(Paper.objects.filter(**of).values("kind", "number", "at", "by__name")),
     }  # fmt: skip
     return HttpResponse(render_to_string("bench/case.html", context))
 
@@ -122,6 +134,21 @@ def capture(request, uid):
         )  # fmt: skip
         plain_log_row(request)
     return HttpResponseRedirect(f"/visits/{uid}/")
+
+
+def inbox(request):
+    rows = d.Dispute.objects.filter(request.user.scope.q(), desk__in=sorted(request.user.scope.desks))
+    rows = rows.filter(Q(round__gt=1) | Q(arrived_at__gt=F("opened_at")), status="waiting").order_by("arrived_at", "id")
+    shown = list(rows.values(*ROW)[:50])
+    of = {"dispute__in": [row["id"] for row in shown]}
+    events = d.Event.objects.filter(**of)
+    sent = events.filter(kind__in=HANDED).values("dispute_id", "kind", "by_name", "office__name", "text__body")
+    tried = events.filter(is_attempt=True).order_by().values("dispute_id").annotate(n=Count("pk"))
+    asked = Instruction.objects.filter(**of, state="pending").order_by().values("dispute_id").annotate(n=Count("pk"))
+    found = {row["id"]: row for row in shown}
+    for row in [*sent, *tried, *asked]:
+        found[row["dispute_id"]] |= row
+    return HttpResponse(render_to_string("bench/inbox.html", {"rows": shown, "count": rows.order_by().count()}))
 
 
 def triage(request):

@@ -142,6 +142,7 @@ def calls(facts: dict[str, Any]) -> dict[str, tuple[Call, Call, float]]:
         "register": (post("/disputes/new/"), post("/bench/register/"), 3),
         "save a capture": (told(f"/visits/{facts['walk']}/"), told(f"/bench/capture/{facts['walk']}/"), 3),
         "triage page": (get("/triage/"), get("/bench/triage/"), 3),
+        "inbox": (get("/inbox/"), get("/bench/inbox/"), 3),
     }
 
 

@@ -15,5 +15,6 @@ urlpatterns = [
     path("bench/register/", floors.register),
     path("bench/capture/<uuid:uid>/", floors.capture),
     path("bench/triage/", floors.triage),
+    path("bench/inbox/", floors.inbox),
     path("bench/ledger/", floors.ledger),
 ]
