@@ -412,6 +412,11 @@ PAPERS = {
     "kept": "长期",
 }
 
+#: What the county asks of a desk, and what the desk answers to the first.
+INSTRUCTIONS = (
+    ("来信反映承包地边界多年没有说清，请组织双方现场核对承包证并答复。", "这件事拖了两次，请一周内召集双方再调一次。"),
+    "已约双方到地头核对承包证和四至，丈量结果两家都认，签字后再报。",
+)
 #: What a desk asks of others, and the text that it writes for them: no name stands in it.
 WHISTLES = (
     {

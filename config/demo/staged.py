@@ -15,6 +15,7 @@ from config.demo.sentences import KINDS, PUPILS, Kind
 from config.demo.stories import after_settlement, course, visit
 from disputes import clock
 from disputes.field.models import Capture, Visit
+from disputes.inbox.models import Instruction
 from disputes.models import Dispute
 from disputes.papers.kinds import kinds
 from disputes.papers.models import Paper
@@ -85,6 +86,7 @@ def _programme(history: History, home: Area, far: Area) -> Iterator[tuple[Area, 
     yield far, 0, partial(nil_report, days=2)
     for days in (3, 9, 16):
         yield home, 0, partial(nil_report, days=days)
+    yield home, 1, supervised
     yield home, 1, whistled
     yield home, 1, whistled_today
     for closed in range(3):
@@ -568,6 +570,25 @@ def convened(
     session = Session.objects.plan(case=case, by=by, at=at, facts=facts)
     history.told(case.events.order_by("-pk")[0])
     return session, at
+
+
+def supervised(history: History, rng: random.Random, village: Area) -> Story:
+    """The county asked after a case at the police room twice: one answer stands, the other is due these days."""
+    day = history.last_workday(history.today - 3 * DAY)
+    case, at = yield from mediated(history, rng, village, LAND, day, tier=2)
+    supervisor, by = history.county.supervisors[0], crew_of(history, case)[0]
+    yield (at := soon(rng, at))
+    words, answer = sentences.INSTRUCTIONS
+    asked: dict[str, Any] = {"by": supervisor, "source": "县信访局"}
+    first = Instruction.objects.give(case, "hand_over", at=at, words=words[0], due_on=history.today, **asked)
+    history.told(case.events.latest("pk"))
+    yield (at := soon(rng, at))
+    first.reply(by=by, at=at, words=answer)
+    history.told(case.events.latest("pk"))
+    yield (at := soon(rng, at))
+    due_on = history.rules(day).calendar.next_workday(history.today + DAY)
+    Instruction.objects.give(case, "supervise", by=supervisor, at=at, words=words[1], due_on=due_on)
+    history.told(case.events.latest("pk"))
 
 
 def session_planned(history: History, rng: random.Random, village: Area) -> Story:
