@@ -21,6 +21,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 
 from config.logs import current_request_id
+from config.uploads import keep_paths
 from villages.models import User
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
@@ -99,6 +100,8 @@ class RefuseNulMiddleware:
         # Here and not in __call__: strangers were sent away and unknown addresses answered, so nobody makes us
         # parse a body that no view would read.
         try:
+            if int(request.META.get("CONTENT_LENGTH") or 0) > settings.UPLOAD_MAX_BYTES:
+                raise RequestDataTooBig  # before a byte of it is parsed; files do not count for Django's own limit
             storable = self._storable(request)
         except RequestDataTooBig:
             return self._refuse(request, 413, _("内容太大，没有收下。附件一次传一个，长文分几次写"), "413.html")
@@ -126,6 +129,7 @@ class RefuseNulMiddleware:
             return _clean_escapes(request.body)
         if request.content_type == "multipart/form-data" and request.method == "POST":
             # Django parses it once for the CSRF check or the view anyway; files are streamed to disk, not read here.
+            keep_paths(request)
             return all(_clean_text([name, *values]) for name, values in request.POST.lists())
         return True
 

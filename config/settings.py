@@ -207,6 +207,9 @@ FILE_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
 ATTACHMENT_MAX_BYTES = 20 * 1024 * 1024
 # The unit's own 仿宋 and 小标宋, which are not free to ship; papers are set in them where they are there.
 PAPER_FONTS_DIR = os.environ.get("PAPER_FONTS_DIR", "")
+ATTACHMENTS_PER_SUBMISSION, ATTACHMENTS_PER_CASE, PHOTOS_PER_CAPTURE = 10, 200, 3
+# A whole submission, refused by its length before it is read; the proxy in front allows the same (docs/deployment.md).
+UPLOAD_MAX_BYTES = 100 * 1024 * 1024
 
 # --- language, time, files ------------------------------------------------------------------------------------------
 LANGUAGE_CODE = "zh-hans"

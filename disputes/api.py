@@ -223,6 +223,10 @@ class EventShown(serializers.Serializer):
 
 class AttachmentShown(serializers.Serializer):
     id = serializers.UUIDField()
+    previews = serializers.ListField(
+        child=serializers.IntegerField(), help_text=_("有哪些尺寸的预览（较长边的像素）；文件没有预览")
+    )
+    capture = serializers.UUIDField(allow_null=True, help_text=_("走访时拍的照片属于哪一条记录"))
     name = serializers.CharField()
     content_type = serializers.CharField()
     size = serializers.IntegerField()
@@ -401,10 +405,14 @@ def show_event(event: Event, viewer: Viewer) -> dict[str, Any]:
     }
 
 
-def show_attachment(row: Attachment) -> dict[str, Any]:
+def show_attachment(row: Attachment, name: Callable[[str], str] = str) -> dict[str, Any]:
+    """`name` hides what does not stand in a file's name for this viewer either."""
     return {
-        **{name: getattr(row, name) for name in ("name", "content_type", "size", "sha256", "at")},
+        **{field: getattr(row, field) for field in ("content_type", "size", "sha256", "at")},
         "id": row.uid,
+        "name": name(row.name),
+        "previews": row.sizes[1:],
+        "capture": row.capture and row.capture.uid,
         "by": row.by.name,
         "event": row.event_id,
     }
@@ -779,6 +787,8 @@ def show_row(row: dict[str, Any], *, desks: Any, masked: bool) -> dict[str, Any]
 
 
 CASE_NO = OpenApiParameter("case_no", OpenApiTypes.STR, OpenApiParameter.PATH, description=_("案号"))
+UID = OpenApiParameter("uid", OpenApiTypes.UUID, OpenApiParameter.PATH)
+SIZE = OpenApiParameter("size", int, OpenApiParameter.PATH, enum=Attachment.PREVIEWS, description=_("较长边的像素"))
 
 
 class Disputes(Room):
@@ -1012,7 +1022,10 @@ class Disputes(Room):
     )
     @action(detail=True, parser_classes=[MultiPartParser])
     def attachments(self, request: Request, case_no: str) -> Response:
-        return self.page(self.case(case_no).attachments.select_related("by"), show_attachment)
+        case = self.case(case_no)
+        viewer = Viewer(case, request.user)  # type: ignore[arg-type]
+        rows = Attachment.objects.of(case).select_related("by", "capture")
+        return self.page(rows, lambda row: show_attachment(row, viewer.text))
 
     @extend_schema(
         operation_id="disputes_attach",
@@ -1033,22 +1046,38 @@ class Disputes(Room):
     @extend_schema(
         operation_id="disputes_download",
         summary=_("下载附件"),
-        parameters=[CASE_NO, OpenApiParameter("uid", OpenApiTypes.UUID, OpenApiParameter.PATH)],
+        parameters=[CASE_NO, UID],
         responses={(200, "application/octet-stream"): OpenApiTypes.BINARY},
     )
     @action(detail=True, url_path=r"attachments/(?P<uid>[0-9a-fA-F-]{36})")
     def download(self, request: Request, case_no: str, uid: str) -> HttpResponse:
-        row = get_object_or_404(self.case(case_no).attachments.filter(uid=as_uuid(uid)))
-        content = attachments.read(row, by=request.user, at=timezone.now(), request=request._request)  # type: ignore[arg-type]
-        # always a download in a sandbox: a file that is two things at once is only ever the harmless one
-        return HttpResponse(
-            content,
-            content_type="application/octet-stream",
-            headers={
-                "Content-Disposition": f'attachment; filename="{attachments.download_name(row)}"',
-                "Content-Security-Policy": "sandbox; default-src 'none'",
-            },
-        )
+        return self.bytes_of(request, case_no, uid, 0)
+
+    @extend_schema(
+        operation_id="disputes_preview",
+        summary=_("看照片"),
+        parameters=[CASE_NO, UID, SIZE],
+        responses={(200, "image/jpeg"): OpenApiTypes.BINARY},
+    )
+    @action(detail=True, url_path=r"attachments/(?P<uid>[0-9a-fA-F-]{36})/(?P<size>320|1280)")
+    def preview(self, request: Request, case_no: str, uid: str, size: str) -> HttpResponse:
+        return self.bytes_of(request, case_no, uid, int(size))
+
+    def bytes_of(self, request: Request, case_no: str, uid: str, size: int) -> HttpResponse:
+        case = self.case(case_no)
+        row = get_object_or_404(Attachment.objects.of(case), uid=as_uuid(uid))
+        return answer_file(row, size, request, case)
+
+
+def answer_file(row: Attachment, size: int, request: Request, case: Dispute | None = None) -> HttpResponse:
+    """The original or a preview; a program gets bytes, whatever they are."""
+    if size not in row.sizes:
+        raise Http404
+    user: User = request.user  # type: ignore[assignment]
+    answer = attachments.serve(row, by=user, at=timezone.now(), size=size, case=case, request=request._request)
+    if not size:
+        answer["Content-Type"] = "application/octet-stream"
+    return answer
 
 
 def as_uuid(text: str) -> uuid.UUID:

@@ -1204,21 +1204,59 @@ class Check(models.Model):
     at = models.DateTimeField()
 
 
+class AttachmentQuerySet(models.QuerySet["Attachment"]):
+    def of(self, case: Dispute) -> AttachmentQuerySet:
+        """The files of a case: its own, and the photos of the captures that are its sources now."""
+        captures = case.sources.filter(undone_at=None).values("capture")
+        return self.filter(Q(dispute=case) | Q(capture__in=captures))
+
+
 class Attachment(models.Model):
-    """A file of one case; sealed on disk under a server-made name, served only through its case."""
+    """A file of one case or a photo of one capture; sealed on disk under a server-made name, served by its owner only.
+
+    A photo stays with its capture whatever that becomes: the cases show it because the capture is their source.
+    """
+
+    PREVIEWS = THUMB, LARGE = 320, 1280
 
     uid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
-    dispute = models.ForeignKey(Dispute, models.CASCADE, related_name="attachments")
+    dispute = models.ForeignKey(Dispute, models.CASCADE, null=True, blank=True, related_name="attachments")
+    capture = models.ForeignKey("disputes.Capture", models.PROTECT, null=True, blank=True, related_name="photos")
     event = models.ForeignKey(Event, models.PROTECT, null=True, blank=True, related_name="attachments")
     name = models.CharField(_("文件名"), max_length=120)
     content_type = models.CharField(max_length=80)
     size = models.PositiveIntegerField()
     sha256 = models.CharField(max_length=64)
+    has_preview = models.BooleanField(default=False)
     by = models.ForeignKey(User, models.PROTECT, related_name="+")
     at = models.DateTimeField()
 
+    objects = AttachmentQuerySet.as_manager()
+
     class Meta:
         ordering = ["pk"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(dispute__isnull=False, capture=None) | Q(dispute=None, capture__isnull=False, event=None),
+                name="a_file_belongs_to_one_case_or_to_one_capture",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return str(self.uid)
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """What can be asked for: 0 is the original, the others are previews by their longer side in pixels."""
+        return (0, *self.PREVIEWS) if self.has_preview else (0,)
+
+    @property
+    def subject(self) -> tuple[str, str]:
+        """County and number of what it belongs to, as the AccessLog knows it."""
+        if self.dispute is not None:
+            return self.dispute.case_no[:6], self.dispute.case_no
+        assert self.capture is not None
+        return self.capture.village.county_code, str(self.capture.uid)
 
 
 class SavedFilter(models.Model):

@@ -15,7 +15,7 @@ from django.utils.translation import ngettext
 
 from disputes import clock, codes, facts, masking, panels
 from disputes.forms import NOTE_WAYS
-from disputes.models import Agreement, Check, Dispute, Event, MoveRefused, Party
+from disputes.models import Agreement, Attachment, Check, Dispute, Event, MoveRefused, Party
 from disputes.moves import MOVES, OPEN, Status, Tier
 from disputes.whistles.models import Call
 from villages.models import DESK_ROLES, SpecialDay, User
@@ -460,11 +460,17 @@ class CasePage:
             "kind": kind,
             "text": self.veil(text_of(event)),
             "note": "；".join(notes),
-            "files": [
-                {"name": a.name, "url": f"/disputes/{self.case.case_no}/attachments/{a.uid}/"}
-                for a in event.attachments.all()
-            ],
+            "files": [self._file(row) for row in event.attachments.all()],
         }
+
+    def _file(self, row: Attachment) -> dict[str, Any]:
+        """A file as this viewer may read it; a hidden name does not stand in a file's name either."""
+        url = f"/disputes/{self.case.case_no}/attachments/{row.uid}/"
+        return {"name": self.veil(row.name), "url": url, "seen": row.has_preview, "row": row}
+
+    def files(self) -> list[dict[str, Any]]:
+        """Its own files and the photos of the captures that it came from."""
+        return [self._file(row) for row in Attachment.objects.of(self.case).select_related("by")]
 
     # --- the cards
     def parties(self, revealed: Mapping[tuple[int, str], str] | None = None) -> list[dict[str, Any]]:
@@ -576,7 +582,7 @@ class CasePage:
             "demands": self.veil(case.demands),
             "agreements": [self._agreement(a) for a in agreements],
             "grades": grades,
-            "files": list(case.attachments.select_related("by")),
+            "files": self.files(),
             "family": self.family_answers(),
             "merged_into": merged_into,
             "is_merged": case.status == Status.MERGED,

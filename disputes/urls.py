@@ -21,6 +21,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("disputes/<str:case_no>/reveal/<int:party>/<str:field>/", views.reveal, name="reveal"),
     path("disputes/<str:case_no>/attachments/", views.attach, name="attach"),
     path("disputes/<str:case_no>/attachments/<uuid:uid>/", views.download, name="download"),
+    path("disputes/<str:case_no>/attachments/<uuid:uid>/<int:size>/", views.download, name="preview"),
     path("drafts/<str:key>/", views.draft, name="draft"),
     path("drafts/<str:key>/discard/", views.discard_draft, name="discard-draft"),
     path("", include("disputes.field.urls")),

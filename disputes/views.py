@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.contrib import messages
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import transaction
 from django.db.models import F
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse, QueryDict
@@ -41,7 +41,7 @@ from disputes.forms import (
     shown,
 )
 from disputes.matching import suggestions
-from disputes.models import Conflict, Dispute, FactsMissing, MoveRefused, NotYours, Party, SavedFilter
+from disputes.models import Attachment, Conflict, Dispute, FactsMissing, MoveRefused, NotYours, Party, SavedFilter
 from disputes.moves import MOVES, Status
 from disputes.rows import draw_rows
 from villages.models import DESK_ROLES, User
@@ -315,7 +315,7 @@ def note(request: HttpRequest, case_no: str) -> HttpResponse:
         return _case_page(request, found, now, note=form, status=422)
     data = form.cleaned_data
     try:
-        with transaction.atomic():
+        with attachments.receiving(data["uploads"]) as files, transaction.atomic():
             drafts.drop(user, f"note:{case_no}")
             event = found.add_note(
                 by=user,
@@ -326,10 +326,10 @@ def note(request: HttpRequest, case_no: str) -> HttpResponse:
                 is_attempt=data["is_attempt"],
                 request=request,
             )
-            for file in data["uploads"]:
+            for file in files:
                 attachments.attach(found, user, now, file, event=event, request=request)
     except attachments.FileRefused as refusal:
-        form.add_error("uploads", refusal.sentence)
+        form.add_error("uploads", ValidationError(refusal.sentences))
         return _case_page(request, found, now, note=form, status=422)
     messages.success(request, _("进展已保存"))
     return HttpResponseRedirect(f"/disputes/{case_no}/#e{event.pk}")
@@ -358,34 +358,27 @@ def attach(request: HttpRequest, case_no: str) -> HttpResponse:
     form = AttachForm(request.POST, request.FILES, auto_id=ATTACH_ID)
     if not form.is_valid():
         return _case_page(request, found, now, attach=form, status=422)
+    if sentence := attachments.may_attach(found, user):
+        raise MoveRefused(sentence)
     try:
-        with transaction.atomic():
-            for file in form.cleaned_data["uploads"]:
+        with attachments.receiving(form.cleaned_data["uploads"]) as files, transaction.atomic():
+            for file in files:
                 attachments.attach(found, user, now, file, request=request)
     except attachments.FileRefused as refusal:
-        form.add_error("uploads", refusal.sentence)
+        form.add_error("uploads", ValidationError(refusal.sentences))
         return _case_page(request, found, now, attach=form, status=422)
     messages.success(request, _("附件已上传"))
     return HttpResponseRedirect(f"/disputes/{case_no}/#files")
 
 
 @require_GET
-def download(request: HttpRequest, case_no: str, uid: Any) -> HttpResponse:
-    """A file of the case, always as a download under a name of ours."""
+def download(request: HttpRequest, case_no: str, uid: Any, size: int = 0) -> HttpResponse:
+    """A file of the case, or a photo of its sources: the original as a download, a preview of it to look at."""
     found = find(request, case_no)
-    row = found.attachments.select_related("dispute").filter(uid=uid).first()
-    if row is None:
+    row = Attachment.objects.of(found).filter(uid=uid).first()
+    if row is None or size not in row.sizes:
         raise Http404
-    content = attachments.read(row, by=me(request), at=timezone.now(), request=request)
-    return HttpResponse(
-        content,
-        content_type=row.content_type,
-        headers={
-            "Content-Disposition": f'attachment; filename="{attachments.download_name(row)}"',
-            "X-Content-Type-Options": "nosniff",
-            "Content-Security-Policy": "default-src 'none'; sandbox",
-        },
-    )
+    return attachments.serve(row, by=me(request), at=timezone.now(), size=size, case=found, request=request)
 
 
 # --- moves -----------------------------------------------------------------------------------------------------------

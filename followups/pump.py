@@ -18,6 +18,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from audit import idempotency
+from disputes import attachments
 from disputes.inbox.models import Instruction
 from disputes.models import Dispute, Event, MoveRefused, rules_on
 from disputes.sessions.models import Session
@@ -62,6 +63,7 @@ def pump_once(now: dt.datetime | None = None) -> dict[str, int]:
         "planned": plan_reminders,
         "sent": send_due,
         "purged": purge,
+        "swept": sweep_files,
     }
     done, failed = {}, None
     for name, sweep in sweeps.items():
@@ -229,6 +231,11 @@ def purge(moment: Callable[[], dt.datetime]) -> int:
     """Remove stored answers and drafts whose time is over."""
     at = moment()
     return idempotency.purge(at=at) + Draft.objects.filter(updated_at__lt=at - DRAFTS_KEPT).delete()[0]
+
+
+def sweep_files(moment: Callable[[], dt.datetime]) -> int:
+    """Once a day remove sealed files without a row."""
+    return attachments.sweep_once_a_day()
 
 
 # --- is it alive -----------------------------------------------------------------------------------------------------

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.conf import settings
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from django.utils.translation import gettext as _g
@@ -12,18 +14,34 @@ from drf_spectacular.utils import OpenApiParameter, OpenApiTypes, extend_schema
 from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.exceptions import ValidationError
+from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from audit.models import record_read_once
 from audit.rest import Day, Numbered, Pick, Room, Strict, Text, Whole, YesNo, idempotent
-from disputes import masking, parsing
-from disputes.api import Named, Person, Safety, VillageCode, as_uuid, named, optional, person, readable
+from disputes import attachments, masking, parsing
+from disputes.api import (
+    SIZE,
+    AttachmentShown,
+    FileBody,
+    Named,
+    Person,
+    Safety,
+    VillageCode,
+    answer_file,
+    as_uuid,
+    named,
+    optional,
+    person,
+    readable,
+    show_attachment,
+)
 from disputes.codes import TYPE_L1, TYPE_L2
 from disputes.facts import DISPOSITION_NAMES, chairs
 from disputes.field.forms import SIDE_LENGTH, people_of, side
 from disputes.field.models import MOST_PARTS, SORTERS, SORTS, Capture, Visit, key
-from disputes.models import Agreement, Dispute, FactsMissing, NotYours, Party
+from disputes.models import Agreement, Attachment, Dispute, FactsMissing, MoveRefused, NotYours, Party
 from disputes.moves import Tier
 from villages.models import DESK_ROLES, Code, User, in_force
 
@@ -276,6 +294,7 @@ def spot_facts(sent: dict[str, Any], place: Visit | Capture, user: User) -> dict
 # --- views ------------------------------------------------------------------------------------------------------------
 
 UID = OpenApiParameter("uid", OpenApiTypes.UUID, OpenApiParameter.PATH, description=_("编号"))
+PHOTO = OpenApiParameter("photo", OpenApiTypes.UUID, OpenApiParameter.PATH, description=_("照片的编号"))
 
 
 class Placed(Room):
@@ -440,6 +459,66 @@ class Captures(Placed):
             spot=spot_facts(sent, found, self.user),
         )  # fmt: skip
         return self.file(found)
+
+    # --- photos: nobody's but their capture's
+    def show_photo(self, found: Capture, row: Attachment) -> dict[str, Any]:
+        hide = found.names() if self.user.scope.masked else []
+        return show_attachment(row, lambda name: masking.mask_in(name, hide))
+
+    @extend_schema(
+        operation_id="captures_photos",
+        summary=_("走访照片"),
+        parameters=[UID],
+        responses=AttachmentShown(many=True),
+    )
+    @action(detail=True, parser_classes=[MultiPartParser])
+    def photos(self, request: Request, uid: str) -> Response:
+        found = self.capture(uid)
+        rows = found.photos.select_related("by", "capture")
+        return self.page(rows, lambda row: self.show_photo(found, row))
+
+    @extend_schema(
+        operation_id="captures_photos_add",
+        summary=_("补照片"),
+        parameters=[UID],
+        request=FileBody,
+        responses={201: AttachmentShown},
+    )
+    @photos.mapping.post
+    @idempotent
+    def add_photo(self, request: Request, uid: str) -> Response:
+        found = self.capture(uid)
+        if sentence := found.why_not_edit(self.user):  # before anybody looks at the file
+            raise MoveRefused(sentence)
+        file = self.checked(FileBody, request.data)["file"]
+        with attachments.receiving([file], most=settings.PHOTOS_PER_CAPTURE, only=attachments.PICTURES) as (photo,):
+            found.add_photos([photo], by=self.user, at=timezone.now(), request=request._request)
+        row = found.photos.select_related("by", "capture").get(uid=photo.uid)
+        return Response(self.show_photo(found, row), status=201)
+
+    @extend_schema(
+        operation_id="captures_photos_download",
+        summary=_("下载走访照片"),
+        parameters=[UID, PHOTO],
+        responses={(200, "application/octet-stream"): OpenApiTypes.BINARY},
+    )
+    @action(detail=True, url_path=r"photos/(?P<photo>[0-9a-fA-F-]{36})")
+    def photo(self, request: Request, uid: str, photo: str) -> HttpResponse:
+        return self.bytes_of(uid, photo, 0)
+
+    @extend_schema(
+        operation_id="captures_photos_preview",
+        summary=_("看走访照片"),
+        parameters=[UID, PHOTO, SIZE],
+        responses={(200, "image/jpeg"): OpenApiTypes.BINARY},
+    )
+    @action(detail=True, url_path=r"photos/(?P<photo>[0-9a-fA-F-]{36})/(?P<size>320|1280)")
+    def photo_preview(self, request: Request, uid: str, photo: str, size: str) -> HttpResponse:
+        return self.bytes_of(uid, photo, int(size))
+
+    def bytes_of(self, uid: str, photo: str, size: int) -> HttpResponse:
+        rows = self.capture(uid).photos.select_related("dispute", "capture__village")
+        return answer_file(get_object_or_404(rows, uid=as_uuid(photo)), size, self.request)
 
 
 class Triage(Placed):

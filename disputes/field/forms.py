@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.forms.utils import flatatt
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
@@ -16,9 +17,20 @@ from django.utils.translation import gettext as _g
 from django.utils.translation import gettext_lazy as _
 
 from disputes import codes, parsing
+from disputes.attachments import FileRefused
 from disputes.facts import DISPOSITION_NAMES, EXCLUSION_LIST, SAFETY_LABELS, chairs
 from disputes.field.models import POLICE, Capture, Visit, key, spot_of
-from disputes.forms import OTHERS_DATA, Form, ParsedField, PickField, count_field, day_field, text_field, villages_of
+from disputes.forms import (
+    OTHERS_DATA,
+    FilesField,
+    Form,
+    ParsedField,
+    PickField,
+    count_field,
+    day_field,
+    text_field,
+    villages_of,
+)
 from disputes.models import Dispute
 from disputes.moves import Tier
 from villages.models import Coverage, Posting, User, in_force
@@ -96,6 +108,7 @@ class CaptureForm(Form):
         label=_("可能激化"), required=False, help_text=_("有动手、扬言报复等苗头。民警马上看得到，紧急请先打电话")
     )
     place = text_field(_("地点"), limit=200)
+    photos = FilesField(label=_("照片"), required=False)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         kwargs["initial"] = {"submission": uuid.uuid4(), **(kwargs.get("initial") or {})}
@@ -109,6 +122,21 @@ class CaptureForm(Form):
         field = self.fields["kind"]
         assert isinstance(field, PickField)
         field.choices = [(code, offered.get(code, code)) for code in listed]
+        most = settings.PHOTOS_PER_CAPTURE
+        self.fields["photos"].help_text = _g("最多 %(n)d 张，拍现场，不拍证件和未成年人") % {"n": most}
+        self.fields["photos"].widget.attrs.update(
+            {
+                "accept": "image/*",
+                "capture": "environment",
+                "data-photos": most,
+                "data-most": settings.ATTACHMENT_MAX_BYTES,
+            }
+        )
+
+    def refuse_photos(self, refused: FileRefused) -> None:
+        """What is wrong with them, and which: the page keeps the others."""
+        self.add_error("photos", forms.ValidationError(refused.sentences))
+        self.fields["photos"].widget.attrs["data-refused"] = " ".join(map(str, refused.indexes))
 
     def facts(self) -> dict[str, Any]:
         return {name: self.cleaned_data[name] for name in Capture.FACTS}

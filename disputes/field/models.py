@@ -12,6 +12,7 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
+from django.conf import settings
 from django.db import models, transaction
 from django.db.models import Count, Q
 from django.utils import timezone
@@ -22,6 +23,7 @@ from audit import keyring
 from audit.locks import locked, once
 from audit.models import record
 from disputes import masking
+from disputes.attachments import FileRefused, Received
 from disputes.models import FAMILY_L1, Agreement, Conflict, Dispute, FactsMissing, MoveRefused, NotYours
 from disputes.moves import Status, Tier
 from disputes.safeguards import SAFETY_QUESTIONS
@@ -175,6 +177,7 @@ class Visit(Place):
         at: dt.datetime,
         facts: Mapping[str, Any],
         spot: Mapping[str, Any] | None = None,
+        photos: Sequence[Received] = (),
         submission: uuid.UUID | None = None,
         request: HttpRequest | None = None,
     ) -> Capture:
@@ -185,7 +188,7 @@ class Visit(Place):
         """
         self._ask(by, facts)
         mine = Capture.objects.filter(submission=submission, by=by) if submission else Capture.objects.none()
-        return once(mine, lambda: self._capture(by, at, facts, spot or {}, submission, request))
+        return once(mine, lambda: self._capture(by, at, facts, spot or {}, photos, submission, request))
 
     def capture_many(
         self,
@@ -230,6 +233,7 @@ class Visit(Place):
         at: dt.datetime,
         facts: Mapping[str, Any],
         spot: Mapping[str, Any],
+        photos: Sequence[Received],
         submission: uuid.UUID | None,
         request: HttpRequest | None,
     ) -> Capture:
@@ -238,10 +242,11 @@ class Visit(Place):
         with transaction.atomic():
             capture = self._write(by, at, facts, submission, request)
             self._go_on()
+            told = capture._take_photos(photos, by, at)
             # before the log, whose head is locked last: a number is taken on the way
             if capture.found == Capture.Found.SETTLED and settle(capture, by=by, at=at, facts=spot, request=request):
                 capture.save(update_fields=Capture.SORTED)
-            self.log("create", by=by, at=at, detail={"capture": str(capture.uid)}, request=request)
+            self.log("create", by=by, at=at, detail={"capture": str(capture.uid), **told}, request=request)
         return capture
 
     def _write(
@@ -429,6 +434,7 @@ class Capture(Place):
         at: dt.datetime,
         version: int,
         facts: Mapping[str, Any],
+        photos: Sequence[Received] = (),
         request: HttpRequest | None = None,
     ) -> None:
         """What its author adds before it is sorted; one that was sent back waits for its sorter again.
@@ -448,12 +454,35 @@ class Capture(Place):
                 setattr(row, name, facts[name])
             if row.state == self.State.BACK:
                 row.state, row.reason = self.State.NEW, ""
+            told = row._take_photos(photos, by, at)
             if row.found == self.Found.SETTLED:
                 settle(row, by=by, at=at, facts={}, request=request)
             row._write([*self.FACTS, *self.SORTED])
             row.alarm()
-            row.log("edit", by=by, at=at, detail={}, request=request)
+            row.log("edit", by=by, at=at, detail=told, request=request)
         self.refresh_from_db()
+
+    def add_photos(
+        self, photos: Sequence[Received], *, by: User, at: dt.datetime, request: HttpRequest | None = None
+    ) -> None:
+        """Photos that its author adds before it is sorted; they stay with it whatever it becomes."""
+        with transaction.atomic():
+            row = locked(Capture.objects.filter(pk=self.pk)).get()
+            sentence = row.why_not_edit(by)
+            if sentence:
+                raise MoveRefused(sentence)
+            row.log("attach", by=by, at=at, detail=row._take_photos(photos, by, at), request=request)
+
+    def _take_photos(self, photos: Sequence[Received], by: User, at: dt.datetime) -> dict[str, list[str]]:
+        """Their rows; what the AccessLog row of this transaction says of them."""
+        if not photos:
+            return {}
+        most = settings.PHOTOS_PER_CAPTURE
+        if self.photos.count() + len(photos) > most:
+            raise FileRefused(_g("一条最多 %(n)d 张照片，其余的在成案后传到案件附件里") % {"n": most})
+        for photo in photos:
+            photo.take(by=by, at=at, capture=self)
+        return {"photos": [photo.sha256 for photo in photos]}
 
     # --- settled on the spot ----------------------------------------------------------------------------------------
     def why_not_settle(self, by: User) -> str | None:

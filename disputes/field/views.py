@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable
+from contextlib import AbstractContextManager
 from typing import Any
 from urllib.parse import urlencode
 
+from django.conf import settings
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.core.paginator import Paginator
@@ -19,10 +21,11 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from audit.models import record_read_once
-from disputes import codes, drafts
+from disputes import attachments, codes, drafts
 from disputes.field import pasted
 from disputes.field.forms import CaptureForm, EndForm, PasteForm, SortForm, SpotForm, VisitForm
 from disputes.field.models import SORTERS, SORTS, Capture, Visit, parties_of
+from disputes.field.panels import photos_of
 from disputes.filters import Page
 from disputes.matching import suggestions
 from disputes.models import Dispute, FactsMissing, MoveRefused
@@ -132,7 +135,7 @@ def visit(request: HttpRequest, uid: Any) -> HttpResponse:
             drafts.show(form, spot)
         return _visit_page(request, found, form, spot, restored=kept[1] if kept else None)
     _unless(found.why_not_capture(user))
-    form, spot, told = CaptureForm(request.POST), None, {}
+    form, spot, told = CaptureForm(request.POST, request.FILES), None, {}
     valid = form.is_valid()
     if form.data.get("found") == Capture.Found.SETTLED:
         spot = SpotForm(request.POST, place=found, user=user)
@@ -141,9 +144,15 @@ def visit(request: HttpRequest, uid: Any) -> HttpResponse:
     if not valid:
         return _visit_page(request, found, form, spot, status=422)
     submission = form.cleaned_data["submission"]
-    with transaction.atomic():
-        row = found.capture(by=user, at=now, facts=form.facts(), spot=told, submission=submission, request=request)
-        drafts.drop(user, draft)
+    try:
+        with _photos(form) as photos, transaction.atomic():
+            row = found.capture(
+                by=user, at=now, facts=form.facts(), spot=told, photos=photos, submission=submission, request=request
+            )
+            drafts.drop(user, draft)
+    except attachments.FileRefused as refused:
+        form.refuse_photos(refused)
+        return _visit_page(request, found, form, spot, status=422)
     words = saved_words(row, user)
     if request.headers.get("HX-Request"):
         return _visit_page(request, found, CaptureForm(), saved=words)
@@ -275,12 +284,16 @@ def capture(request: HttpRequest, uid: Any) -> HttpResponse:
     status = 200
     if request.method == "POST":
         _unless(found.why_not_edit(user))
-        sent = CaptureForm(request.POST, initial=form.initial)
+        sent = CaptureForm(request.POST, request.FILES, initial=form.initial)
         if sent.is_valid():
-            version = sent.cleaned_data["version"] or 0
-            found.edit(by=user, at=timezone.now(), version=version, facts=sent.facts(), request=request)
-            messages.success(request, _settled_words(found, user) or _("已补充，等待分流"))
-            return HttpResponseRedirect(f"/captures/{uid}/")
+            version, now = sent.cleaned_data["version"] or 0, timezone.now()
+            try:
+                with _photos(sent) as photos:
+                    found.edit(by=user, at=now, version=version, facts=sent.facts(), photos=photos, request=request)
+                messages.success(request, _settled_words(found, user) or _("已补充，等待分流"))
+                return HttpResponseRedirect(f"/captures/{uid}/")
+            except attachments.FileRefused as refused:
+                sent.refuse_photos(refused)
         form, status = sent, 422
     if request.method == "GET":
         _log_reading(request, found)
@@ -343,6 +356,20 @@ def settle(request: HttpRequest, uid: Any) -> HttpResponse:
     return render(request, "disputes/field/settle.html", context, status=status)
 
 
+def _photos(form: CaptureForm) -> AbstractContextManager[list[attachments.Received]]:
+    most, only = settings.PHOTOS_PER_CAPTURE, attachments.PICTURES
+    return attachments.receiving(form.cleaned_data["photos"], most=most, only=only)
+
+
+@require_GET
+def photo(request: HttpRequest, uid: Any, photo: Any, size: int = 0) -> HttpResponse:
+    """A photo of a capture: a preview to look at, or the original as a download."""
+    found = _capture(request, uid).photos.select_related("capture__village").filter(uid=photo).first()
+    if found is None or size not in found.sizes:
+        raise Http404
+    return attachments.serve(found, by=me(request), at=timezone.now(), size=size, request=request)
+
+
 def _may_acknowledge(user: User, found: Capture) -> bool:
     return found.may_escalate and found.acknowledged_at is None and user.scope.has("officer")
 
@@ -357,10 +384,13 @@ def acknowledge(request: HttpRequest, uid: Any) -> HttpResponse:
     return HttpResponseRedirect(f"/triage/?at={uid}")
 
 
-def _shown(captures: Any, user: User, known: codes.Names | None = None) -> list[dict[str, Any]]:
+def _shown(captures: Any, user: User, known: codes.Names | None = None, *, photos: bool = True) -> list[dict[str, Any]]:
     """Plain values of each row, as this viewer may read them."""
-    known = known or codes.names()
+    captures, known = list(captures), known or codes.names()
     states, results = dict(Capture.State.choices), {"": "", **dict(Capture.Found.choices)}
+    masked = user.scope.masked
+    wanted = captures if photos else []
+    taken = photos_of({row.pk: (f"/captures/{row.uid}/photos/", row.names() if masked else []) for row in wanted})
     return [
         {
             "uid": row.uid,
@@ -379,6 +409,7 @@ def _shown(captures: Any, user: User, known: codes.Names | None = None) -> list[
             "reason": row.reason,
             "until": row.put_off_until if row.state == Capture.State.LATER else None,
             "lacking": row.lacking_for(user),
+            "photos": taken.get(row.pk, []),
         }
         for row in captures
     ]
@@ -442,7 +473,8 @@ def _recent(user: User, now: dt.datetime, known: codes.Names) -> list[dict[str, 
         return []
     done = Capture.objects.visible_to(user).filter(pk__in=last).order_by("-sorted_at")
     rows = list(done.select_related("village__parent", "by", "spot"))
-    return [shown | {"version": row.version} for shown, row in zip(_shown(rows, user, known), rows, strict=True)]
+    plain = _shown(rows, user, known, photos=False)
+    return [shown | {"version": row.version} for shown, row in zip(plain, rows, strict=True)]
 
 
 def _similar(row: Capture, user: User, known: codes.Names) -> list[dict[str, Any]]:

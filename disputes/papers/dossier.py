@@ -56,6 +56,7 @@ class Filing(models.Model):
     ) -> None:
         """Put a file at a row of the index; None takes it out again."""
         case = attachment.dispute
+        assert case is not None  # a photo of a capture is bound with the case that came of it, not filed
         sentence = cls.why_not(case, by)
         if sentence:
             raise MoveRefused(sentence)

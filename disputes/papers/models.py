@@ -74,7 +74,7 @@ class TemplateQuerySet(models.QuerySet["PaperTemplate"]):
         """A new version from an uploaded DOCX. TemplateRefused names the field or the thing that cannot be taken."""
         if not by.scope.has(Role.SYSADMIN):
             raise NotYours(_g("文书模板由系统管理员换。需要改动的，联系他们办理"))
-        _name, content_type, content = attachments.judge(file)
+        _name, content_type, content, _previews = attachments.judge(file)
         if content_type != TYPES[DOCX]:
             raise template.TemplateRefused(_g("模板是 docx 文件，用 WPS 或 Word 另存为 docx 再传"))
         template.check(content, kinds()[kind].fields)

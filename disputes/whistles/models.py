@@ -321,7 +321,8 @@ class Whistle(models.Model):
         Of two colleagues who answer at once the first counts and the second is told. Raises NotYours, MoveRefused,
         FactsMissing or FileRefused; then nothing was written.
         """
-        with transaction.atomic():
+        # looked at before the case is locked: that is the slow part
+        with files.receiving([file] if file else []) as received, transaction.atomic():
             case, whistle = self._held()
             call = whistle.call_to(by, at, office)
             sentence = call.why_not(name)
@@ -348,8 +349,8 @@ class Whistle(models.Model):
                 "whistle_answer", by=by, at=at, text=call.said(), office=call.office, request=request,
                 facts={"whistle": str(whistle.uid), "call": call.pk, "answer": call.state},
             )  # fmt: skip
-            if file is not None:
-                call.file = files.keep(case, by, at, file, event=event, request=request)
+            for one in received:
+                call.file = files.keep(case, by, at, one, event=event, request=request)
             call.save(update_fields=["state", *Call.WRITTEN, *kept])
         return call
 

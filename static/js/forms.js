@@ -82,7 +82,7 @@
     if (next) next.focus();
   });
 
-  ui.each("input[type=file]", function (input) {
+  ui.each("input[type=file]:not([data-photos])", function (input) {
     const list = document.createElement("ul");
     list.className = "files";
     list.setAttribute("aria-live", "polite");

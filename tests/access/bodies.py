@@ -13,8 +13,9 @@ from django.utils import timezone
 
 from disputes.models import Dispute
 from disputes.sessions.models import Session
-from tests.access.county import PNG, WHISTLES, County
+from tests.access.county import WHISTLES, County
 from tests.access.inventory import Address
+from tests.samples import PNG
 
 REASON = {"reason": "核实情况"}
 INSTRUCTION = {"kind": "supervise", "words": "抓紧办理"}
@@ -88,7 +89,7 @@ def body(county: County, address: Address, method: str, relation: str, actor: st
         sent = whistle_facts(county, route.rstrip("/").split("/")[-1], relation, today)
         return {"data": sent, **({"content_type": "application/json"} if address.is_api else {})}
     if address.is_api:
-        if route.endswith("attachments/"):
+        if route.endswith(("attachments/", "photos/")):
             return {"data": {"file": SimpleUploadedFile("现场.png", PNG, "image/png")}}
         return {"data": _json(county, route, case, username, today), "content_type": "application/json"}
     if route.endswith("attachments/"):

@@ -22,6 +22,7 @@ from disputes.whistles.models import Whistle
 from followups.models import Heartbeat, Notice
 from followups.reactions import react
 from tests import factories
+from tests.samples import PNG
 from villages.models import Area, Code, Office, Role, User
 
 #: Who asks. Their place is 石门村, its police room, its township centre, or the county above them.
@@ -89,7 +90,6 @@ HIDDEN = {
     "sister_village": ("慕容小宝", "慕容建业", "呼延平安"),
     "sister_centre": ("尉迟小妹", "尉迟卫东", "宇文长庚"),
 }
-PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 32
 
 
 class County:
@@ -132,6 +132,7 @@ class County:
         self.sessions = {name: self._session(name) for name in CASES}
         self.room_of_centre = Venue.objects.add(office=w.centre_office, name="调解大厅", by=w.centre_lead, at=self.now)
         self.whistles = {name: self._whistle(name) for name in WHISTLES}
+        self.photos = {name: row.photos.get() for name, row in self.captures.items()}
         self.target = self._case("own_village")
         # The pump goes round, however long the tests of this module take.
         Heartbeat.objects.create(name="pump", at=self.now + dt.timedelta(days=1))
@@ -203,7 +204,8 @@ class County:
         walk = Visit.objects.begin(by=by, at=self.now, village=village, visited_on=day)
         a, b = PLAIN_NAMES
         heard = {"side_a": a, "side_b": b, "kind": "09", "words": f"{a}和{b}在渠口吵", "may_escalate": True}
-        return walk.capture(by=by, at=self.now, facts=heard | {"found": "calm"})
+        with attachments.receiving([SimpleUploadedFile("现场.png", PNG)], only=attachments.PICTURES) as photos:
+            return walk.capture(by=by, at=self.now, facts=heard | {"found": "calm"}, photos=photos)
 
     def _whistle(self, relation: str) -> Whistle:
         """With a file of the case, and of its people nothing."""
@@ -288,6 +290,11 @@ class County:
             case "uid":
                 found = self.files.get("other_county" if relation == "crossed" else relation)
                 return found.uid if found else uuid.UUID(int=1)
+            case "photo":
+                photo = self.photos.get(relation)
+                return photo.uid if photo else uuid.UUID(int=1)
+            case "size":
+                return 320
             case "field":
                 return "phone"
             case "key":

@@ -16,6 +16,7 @@ from disputes.models import Dispute
 from disputes.moves import MOVES
 from tests import factories as f
 from tests.api.conftest import Client, registration
+from tests.samples import PDF, pdf
 
 URL = "/api/v1/disputes/"
 pytestmark = pytest.mark.django_db
@@ -439,7 +440,7 @@ def test_a_value_is_revealed_for_a_reason_and_logged_first(w: SimpleNamespace, a
 
 def test_attachments_go_in_and_come_out_as_they_were(w: SimpleNamespace, api: Client) -> None:
     case, client = f.register(w), api(w.assistant)
-    content = b"%PDF-1.4 test"
+    content = PDF
     sent = client.post(at(case, "attachments"), {"file": SimpleUploadedFile("界桩.pdf", content)}, format="multipart")
     assert sent.status_code == 201, sent.content.decode()
     rows = client.get(at(case, "attachments")).json()["results"]
@@ -455,7 +456,7 @@ def test_attachments_go_in_and_come_out_as_they_were(w: SimpleNamespace, api: Cl
 
 def test_an_upload_repeated_with_its_key_is_kept_once(w: SimpleNamespace, api: Client) -> None:
     case, client = f.register(w), api(w.assistant)
-    for content, status in ((b"%PDF-1", 201), (b"%PDF-1", 201), (b"%PDF-2", 422)):
+    for content, status in ((PDF, 201), (PDF, 201), (pdf(b"<<>>"), 422)):
         file = SimpleUploadedFile("a.pdf", content)
         answer = client.post(at(case, "attachments"), {"file": file}, format="multipart", HTTP_IDEMPOTENCY_KEY="f")
         assert answer.status_code == status

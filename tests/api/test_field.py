@@ -7,6 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils import timezone
 
 from audit.models import AccessLog
@@ -16,6 +17,7 @@ from followups.models import Notice
 from tests import factories as f
 from tests.api.conftest import Client
 from tests.api.situations import days_ahead
+from tests.samples import JPG, PDF, PNG, taken_at
 
 pytestmark = pytest.mark.django_db
 VISITS, CAPTURES, TRIAGE = "/api/v1/visits/", "/api/v1/captures/", "/api/v1/triage/"
@@ -171,3 +173,36 @@ def test_sorting_says_what_is_missing_and_who_may_not(w: SimpleNamespace, api: C
     assert api(w.assistant).post(f"{TRIAGE}{row['id']}/none/", body, format="json").status_code == 403
     assert api(w.far_officer).post(f"{TRIAGE}{row['id']}/none/", body, format="json").status_code == 404
     assert officer.post(f"{TRIAGE}{uuid.uuid4()}/none/", body, format="json").status_code == 404
+
+
+def test_photos_go_to_the_capture_and_are_seen_in_its_case(w: SimpleNamespace, api: Client) -> None:
+    row = captured(w, api)
+    client, officer, photos = api(w.assistant), api(w.officer), f"{CAPTURES}{row['id']}/photos/"
+
+    def send(name: str, content: bytes, **key: str) -> Any:
+        return client.post(photos, {"file": SimpleUploadedFile(name, content)}, format="multipart", **key)
+
+    sent = [send("马文林家.jpg", taken_at("JPEG"), HTTP_IDEMPOTENCY_KEY="p-1") for _ in range(2)]
+    assert sent[0].status_code == 201 and sent[0].json() == sent[1].json()
+    photo = sent[0].json()
+    assert (photo["previews"], photo["capture"], photo["name"]) == ([320, 1280], row["id"], "马文林家.jpg")
+    assert [one["id"] for one in officer.get(photos).json()["results"]] == [photo["id"]]
+    assert "马文林" not in api(w.supervisor).get(photos).json()["results"][0]["name"]
+    original, small = officer.get(f"{photos}{photo['id']}/"), officer.get(f"{photos}{photo['id']}/320/")
+    assert original.content == taken_at("JPEG") and original["Content-Disposition"].startswith("attachment")
+    assert small["Content-Type"] == "image/jpeg" and b"37.2N" not in small.content
+    assert api(w.far_officer).get(f"{photos}{photo['id']}/").status_code == 404
+    assert officer.get(f"{photos}{uuid.uuid4()}/").status_code == 404
+
+    for name, content, words in (("a.pdf", PDF, "可以传照片"), ("a.jpg", PNG, "对不上"), ("a.jpg", b"", "是空的")):
+        refused = send(name, content)
+        assert refused.status_code == 409 and words in refused.json()["detail"] and name in refused.json()["detail"]
+    assert api(w.officer).post(photos, {"file": SimpleUploadedFile("a.jpg", JPG)}).status_code == 409
+    assert len(officer.get(photos).json()["results"]) == 1
+
+    body = {"version": 1, "kind": "0905", "tier": 2}
+    (case_no,) = officer.post(f"{TRIAGE}{row['id']}/new/", body, format="json").json()["cases"]
+    listed = officer.get(f"/api/v1/disputes/{case_no}/attachments/").json()["results"]
+    assert [(one["id"], one["capture"]) for one in listed] == [(photo["id"], row["id"])]
+    assert officer.get(f"/api/v1/disputes/{case_no}/attachments/{photo['id']}/1280/").status_code == 200
+    assert "已经分流" in send("b.jpg", JPG).json()["detail"]

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 import schemathesis
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.signals import request_finished, request_started
 from django.db import close_old_connections, transaction
 from django.utils import timezone
@@ -25,12 +26,14 @@ from schemathesis.checks import load_all_checks
 from schemathesis.pytest.lazy import get_all_tests
 
 from config.wsgi import application
+from disputes import attachments
 from disputes.field.models import Capture, Visit
 from disputes.inbox.models import Instruction
 from followups.models import Notice
 from tests import factories as f
 from tests.api.situations import SITUATIONS, days_ahead, handle, new, settled, taken
 from tests.api.test_rooms import visit_body
+from tests.samples import JPG, PDF
 
 ROLES = ("assistant", "officer", "supervisor")
 #: Only what the document cannot say is taken out: it does not know which case stands where.
@@ -78,16 +81,13 @@ def heard(w: SimpleNamespace) -> tuple[Visit, Capture]:
     at = timezone.now()
     walk = Visit.objects.begin(by=w.assistant, at=at, village=w.village, visited_on=timezone.localdate(at))
     facts = {"side_a": "马文林", "side_b": "王世昌", "words": "渠口吵", "found": "calm", "may_escalate": True}
-    return walk, walk.capture(by=w.assistant, at=at, facts=facts)
+    with attachments.receiving([SimpleUploadedFile("现场.jpg", JPG)]) as photos:
+        return walk, walk.capture(by=w.assistant, at=at, facts=facts, photos=photos)
 
 
 def attach(w: SimpleNamespace) -> str:
-    from django.core.files.uploadedfile import SimpleUploadedFile
-
-    from disputes.attachments import attach as keep
-
-    file = SimpleUploadedFile("界桩.pdf", b"%PDF-1.4 test")
-    return str(keep(w.open_case, w.assistant, timezone.now(), file).uid)
+    file = SimpleUploadedFile("界桩.pdf", PDF)
+    return str(attachments.attach(w.open_case, w.assistant, timezone.now(), file).uid)
 
 
 def paper(w: SimpleNamespace) -> str:
@@ -186,6 +186,7 @@ def lead(case: schemathesis.Case, w: SimpleNamespace) -> None:
             "case_no": dispute.case_no,
             "party_id": dispute.principal_parties()[0].pk,
             "uid": str(known(w, path, noun)),
+            "photo": str(w.heard.photos.get().uid),
             "code": CODES["village"],
             "file": w.attachment,
         }
@@ -223,6 +224,8 @@ def lead_field(body: dict[str, Any], path: str, w: SimpleNamespace) -> None:
     body.update({name: value for name, value in fits.items() if body.get(name)})
     if body.get("person"):
         body["tier"] = 2  # where that person works
+    if "file" in body:
+        body["file"] = body["file"] or JPG
     if isinstance(body.get("settled"), dict) and body["settled"].get("chair"):
         body["settled"]["chair"] = "village_mediator"
 

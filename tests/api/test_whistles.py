@@ -15,6 +15,7 @@ from disputes.whistles.models import Call, Whistle
 from tests import factories as f
 from tests.api.conftest import Client
 from tests.api.situations import days_ahead
+from tests.samples import PDF
 
 pytestmark = pytest.mark.django_db
 URL = "/api/v1/whistles/"
@@ -98,20 +99,20 @@ def test_the_life_of_a_whistle(w, api, case) -> None:
 
 def test_a_report_with_its_file(w, api, case) -> None:
     url = f"{URL}{blow(w, api, case)['uid']}/"
-    file = SimpleUploadedFile("记录.pdf", b"%PDF-1.4 x", "application/pdf")
+    file = SimpleUploadedFile("记录.pdf", PDF, "application/pdf")
     done = api(w.land).post(f"{url}done/", {"done_note": "量过了", "file": file}, format="multipart").json()
     kept = done["calls"][0]["file"]
     assert kept["name"] == "记录.pdf"
-    assert api(w.land).get(f"{url}attachments/{kept['id']}/").content == b"%PDF-1.4 x"
+    assert api(w.land).get(f"{url}attachments/{kept['id']}/").content == PDF
     assert api(w.department).get(f"{url}attachments/{kept['id']}/").status_code == 404
 
 
 def test_shared_files_and_phones(w, api, case) -> None:
-    row = attachments.attach(case, w.assistant, timezone.now(), SimpleUploadedFile("照片.pdf", b"%PDF-1.4"))
+    row = attachments.attach(case, w.assistant, timezone.now(), SimpleUploadedFile("照片.pdf", PDF))
     made = blow(w, api, case, share_names=True, share_phones=True, attachments=[str(row.uid)])
     url = f"{URL}{made['uid']}/"
     assert [file["name"] for file in api(w.land).get(url).json()["shared"]["files"]] == ["照片.pdf"]
-    assert api(w.land).get(f"{url}attachments/{row.uid}/").content == b"%PDF-1.4"
+    assert api(w.land).get(f"{url}attachments/{row.uid}/").content == PDF
     assert [p["phone"] for p in api(w.land).get(url).json()["shared"]["parties"]] == ["138****6021", "139****4417"]
     phones = api(w.land).post(f"{url}reveal/", format="json").json()
     assert [row["phone"] for row in phones] == ["13812346021", "13912344417"]

@@ -18,13 +18,14 @@ from disputes.whistles.models import Call, Whistle, offices_to_ask, why_not_blow
 from disputes.whistles.page import Reader, took
 from tests import factories as f
 from tests.factories import NOW, moment
+from tests.samples import PDF
 from villages.models import Policy, Posting, User
 from villages.workdays import load_calendar
 
 pytestmark = pytest.mark.django_db
 TODAY = NOW.date()
 TUESDAY = dt.date(2026, 3, 3)
-PDF = SimpleUploadedFile("现场记录.pdf", b"%PDF-1.4 x", "application/pdf")
+FILE = SimpleUploadedFile("现场记录.pdf", PDF, "application/pdf")
 
 
 @pytest.fixture(autouse=True)
@@ -151,7 +152,7 @@ def test_a_tick_lets_the_name_into_the_text(w, case):
 
 def test_a_protected_case_shares_names_and_files_only_knowingly(w):
     case = f.mediating(w, type_l1="01", type_l2="0101")
-    file = attachments.attach(case, w.assistant, NOW, PDF)
+    file = attachments.attach(case, w.assistant, NOW, FILE)
     for facts in ({"share_names": True}, {"attachments": [file]}):
         with pytest.raises(FactsMissing) as refusal:
             f.blow(case, w.assistant, w.justice_office, **facts)
@@ -165,7 +166,7 @@ def test_a_protected_case_shares_names_and_files_only_knowingly(w):
 
 
 def test_files_of_another_case_are_not_shared(w, case):
-    other = attachments.attach(f.mediating(w), w.assistant, NOW, PDF)
+    other = attachments.attach(f.mediating(w), w.assistant, NOW, FILE)
     with pytest.raises(FactsMissing) as refusal:
         f.blow(case, w.assistant, w.land_office, attachments=[other])
     assert set(refusal.value.errors) == {"attachments"}
@@ -176,7 +177,7 @@ def read(whistle: Whistle, user: User, at: dt.datetime = NOW) -> dict:
 
 
 def test_an_asked_office_reads_its_own_call_and_what_was_ticked(w, case):
-    file = attachments.attach(case, w.assistant, NOW, PDF)
+    file = attachments.attach(case, w.assistant, NOW, FILE)
     offices = (w.land_office, w.justice_office)
     whistle = f.blow(case, w.assistant, *offices, share_names=True, share_phones=True, attachments=[file])
     accept(whistle, w.justice, who_comes="石天喜")
@@ -243,7 +244,7 @@ def test_each_office_answers_by_itself_with_its_own_clock(w, case, whistle):
     assert (justice.state, justice.due_on, justice.reply) == ("declined", None, "本月在县里培训")
     assert (water.state, water.due_on) == ("asked", TUESDAY)
     done_at = moment("2026-03-06 16:00")
-    whistle.answer("done", by=w.second_land, at=done_at, done_note="丈量完毕", file=PDF)
+    whistle.answer("done", by=w.second_land, at=done_at, done_note="丈量完毕", file=FILE)
     land.refresh_from_db()
     assert (land.state, land.due_on, land.done_at, land.done_by, land.answered_by) == (
         "done", None, done_at, w.second_land, w.land,

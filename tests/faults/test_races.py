@@ -7,11 +7,13 @@ import uuid
 from unittest.mock import patch
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connections
 from pypdf import PdfWriter
 
+from disputes import attachments
 from disputes.field.models import Capture, Source, Visit
-from disputes.models import Dispute, Event, FactsMissing, MoveRefused
+from disputes.models import Attachment, Dispute, Event, FactsMissing, MoveRefused
 from disputes.papers import typeset
 from disputes.papers.kinds import kinds
 from disputes.papers.models import Paper
@@ -21,6 +23,7 @@ from followups.models import Notice
 from tests import factories as f
 from tests.factories import NOW
 from tests.faults import processes
+from tests.samples import JPG
 
 
 def race(number: int, pks: list[int], barrier, w) -> list[str]:
@@ -328,3 +331,42 @@ def test_two_cases_merged_into_each_other_at_once_make_no_circle(w):
         assert answers.count("won") == 1, answers
         merged, open_ = sorted(Dispute.objects.filter(pk__in=(a, b)), key=lambda case: case.is_open)
         assert (merged.status, merged.merged_into_id, open_.merged_into_id) == ("merged", open_.pk, None)
+
+
+def photographed(n: int):
+    return attachments.receiving([SimpleUploadedFile(f"{k}.jpg", JPG) for k in range(n)], only=attachments.PICTURES)
+
+
+def photograph_all(number: int, pks: list[int], walk: int, rounds: list[uuid.UUID], barrier, w) -> list[str]:
+    """A third photo for each capture, and each form with a photo, from both processes at the same moment."""
+    visit, answers = Visit.objects.get(pk=walk), []
+    for pk, submission in zip(pks, rounds, strict=True):
+        row = Capture.objects.get(pk=pk)
+        try:
+            with photographed(1) as photos:
+                barrier.wait(60)
+                row.add_photos(photos, by=w.assistant, at=NOW)
+            answers.append("won")
+        except MoveRefused as refused:
+            answers.append(refused.sentence)
+        with photographed(1) as photos:
+            barrier.wait(60)
+            facts = {"words": "渠口"}
+            visit.capture(by=w.assistant, at=NOW, facts=facts, photos=photos, submission=submission)
+    return answers
+
+
+def test_of_two_last_photos_one_is_kept_and_a_form_sent_twice_keeps_its_photo_once(w):
+    walk = Visit.objects.begin(by=w.assistant, at=NOW, village=w.village, visited_on=NOW.date())
+    before = set(attachments.folder().rglob("*.sealed"))
+    rounds, pks = [uuid.uuid4() for _ in range(8)], []
+    for _ in rounds:
+        with photographed(2) as photos:
+            pks.append(walk.capture(by=w.assistant, at=NOW, facts={"words": "井口"}, photos=photos).pk)
+    barrier = processes.CONTEXT.Barrier(2)
+    first, second = processes.together(2, photograph_all, pks, walk.pk, rounds, barrier, w)
+    for a, b in zip(first, second, strict=True):
+        assert (a == "won") != (b == "won") and "一条最多 3 张照片" in (a, b)[a == "won"], (a, b)
+    assert [row.photos.count() for row in Capture.objects.order_by("pk")] == [3] * 8 + [1] * 8
+    kept = set(attachments.folder().rglob("*.sealed")) - before
+    assert len(kept) == 3 * Attachment.objects.count(), "each photo with its two previews, and nothing of the others"

@@ -34,7 +34,7 @@ LISTS: dict[str, tuple[str, int]] = {
     "manage/audit/": ("auditor", 7),
     "manage/papers/": ("sysadmin", 6),
     "visits/": ("officer", 10),
-    "triage/": ("officer", 16),
+    "triage/": ("officer", 17),
     "sessions/": ("officer", 13),
     "sessions/rooms/": ("officer", 9),
     "whistles/": ("department", 9),

@@ -10,6 +10,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from disputes.papers import shipped
 from disputes.papers.models import Paper, PaperTemplate
 from tests import factories
+from tests.samples import PDF
 
 pytestmark = pytest.mark.django_db
 
@@ -106,7 +107,7 @@ def test_a_scan_hangs_on_its_paper_and_a_bad_one_is_refused(w, sign_in) -> None:
         sent = {"scan": SimpleUploadedFile(name, content)} if name else {}
         answer = client.post(url(case, f"{row.uid}/scans/"), sent)
         assert answer.status_code == 422 and says in words(answer)
-    client.post(url(case, f"{row.uid}/scans/"), {"scan": SimpleUploadedFile("签字.pdf", b"%PDF-1.7")})
+    client.post(url(case, f"{row.uid}/scans/"), {"scan": SimpleUploadedFile("签字.pdf", PDF)})
     assert [scan.name for scan in row.scans] == ["签字.pdf"]
     assert "签字.pdf" in words(client.get(url(case)))
 
@@ -116,7 +117,7 @@ def test_files_are_filed_and_the_dossier_is_bound(w, sign_in) -> None:
     client = sign_in(w.assistant)
     assert client.get(f"/disputes/{case.case_no}/dossier/").status_code == 409
     client.post(url(case, "new/acceptance/"), {"do": "issue"})
-    client.post(f"/disputes/{case.case_no}/attachments/", {"uploads": SimpleUploadedFile("证.pdf", b"%PDF-1.7")})
+    client.post(f"/disputes/{case.case_no}/attachments/", {"uploads": SimpleUploadedFile("证.pdf", PDF)})
     file = case.attachments.get()
     place = f"/disputes/{case.case_no}/dossier/{file.uid}/"
     assert client.post(place, {"row": "99"}).status_code == 422

@@ -14,9 +14,8 @@ from disputes import attachments
 from disputes.whistles.models import Call, Whistle
 from tests import factories as f
 from tests.factories import NOW, moment
+from tests.samples import PDF
 from villages.models import Draft, Posting
-
-PDF = b"%PDF-1.4 x"
 
 
 @pytest.fixture

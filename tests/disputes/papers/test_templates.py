@@ -133,7 +133,7 @@ BODY = b"<w:document xmlns:w='http://schemas.openxmlformats.org/wordprocessingml
 @pytest.mark.parametrize(
     ("content", "says"),
     [
-        (b"PK\x03\x04 broken", "对不上"),
+        (b"PK\x03\x04 broken", "损坏"),
         (b"%PDF-1.7", "对不上"),
         (changed(word("一"), document=BODY % b"<w:p><w:r><w:drawing/></w:r></w:p>"), "图片"),
         (changed(word("一"), document=BODY % b"<w:p><w:ins w:id='1'/></w:p>"), "修订"),
