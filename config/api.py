@@ -6,6 +6,7 @@ import disputes.api
 import disputes.field.api
 import disputes.inbox.api
 import disputes.papers.api
+import disputes.referrals.api
 import disputes.sessions.api
 import disputes.whistles.api
 import followups.api
@@ -19,6 +20,7 @@ ROOMS = (
     disputes.field.api,
     disputes.inbox.api,
     disputes.papers.api,
+    disputes.referrals.api,
     disputes.sessions.api,
     disputes.whistles.api,
     followups.api,

@@ -31,6 +31,7 @@ SECTIONS = {
     "sessions": "sessions",
     "whistles": "whistles",
     "followups": "followups",
+    "referrals": "referrals",
     "ledger": "ledger",
     "villages": "villages",
     "manage": "manage",
@@ -101,6 +102,7 @@ def navigation(user: User) -> list[dict[str, Any]]:
                     entry("sessions", "/sessions/", "people", _("联调会")),
                     entry("whistles", "/whistles/", "megaphone", _("吹哨支援")),
                     entry("followups", "/followups/", "telephone", _("回访")),
+                    entry("referrals", "/referrals/", "send", _("移送对接")),
                 ],
             }
         )
@@ -108,7 +110,11 @@ def navigation(user: User) -> list[dict[str, Any]]:
     if not works and not supervises and scope.has(*INVITED_ROLES):
         groups[0]["items"].append(entry("sessions", "/sessions/", "people", _("联调会")))
     if not works and not supervises and scope.responds:
-        groups.append({"label": _("办案"), "items": [entry("whistles", "/whistles/", "megaphone", _("吹哨支援"))]})
+        asked = [
+            entry("whistles", "/whistles/", "megaphone", _("吹哨支援")),
+            entry("referrals", "/referrals/", "send", _("移送对接")),
+        ]
+        groups.append({"label": _("办案"), "items": asked})
     groups.append({"label": _("名录"), "items": [entry("villages", "/villages/", "building", _("村与警务助理"))]})
     if scope.is_admin:
         groups.append({"label": _("系统管理"), "items": [entry("manage", "/manage/", "gear", _("系统管理"))]})

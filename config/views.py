@@ -15,6 +15,7 @@ from config.middleware import api_refusal, is_api
 from config.rest import not_found_sentence
 from disputes.models import Dispute
 from disputes.moves import Status
+from disputes.referrals.models import Referral
 from followups.notices import recent_notices
 from villages.models import Role, User, today
 
@@ -49,6 +50,8 @@ def home(request: HttpRequest) -> HttpResponse:
         "supervises": not user.scope.desks and user.scope.has(Role.SUPERVISOR),
     }
     context |= work.captures_on_home(user, day)
+    if user.scope.responds:
+        context["to_answer"] = Referral.objects.waiting_for(user).count()
     if user.scope.desks:
         context["to_accept"] = visible.on_desk_of(user).filter(status=Status.WAITING).count()
         context["drafts"] = work.drafts_of(user)

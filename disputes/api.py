@@ -29,7 +29,7 @@ from rest_framework.response import Response
 
 from audit.models import record_read_once
 from audit.rest import Day, Money, Pick, Room, Strict, Text, Whole, YesNo, idempotent
-from disputes import attachments, masking, parsing
+from disputes import attachments, links, masking, parsing
 from disputes import facts as catalogue
 from disputes.codes import SOURCE, TYPE_L1, TYPE_L2
 from disputes.filters import DUE, DisputeFilter
@@ -191,7 +191,9 @@ class CaseShown(serializers.Serializer):
     danger_until = serializers.DateField(allow_null=True)
     protected = serializers.BooleanField(help_text=_("涉未成年人或婚恋家庭，姓名只对责任单位显示"))
     merged_into = serializers.CharField(allow_null=True)
+    merged_from = serializers.ListField(child=serializers.CharField(), help_text=_("并入本案的案号"))
     split_from = serializers.CharField(allow_null=True)
+    split_into = serializers.ListField(child=serializers.CharField(), help_text=_("由本案分出的案号"))
     parties = PartyShown(many=True)
     rounds = RoundShown(many=True)
     agreements = AgreementShown(many=True)
@@ -347,6 +349,7 @@ def show_case(case: Dispute, user: User, at: dt.datetime) -> dict[str, Any]:
 
     viewer = Viewer(case, user)
     l1, l2 = code(TYPE_L1, case.type_l1), code(TYPE_L2, case.type_l2)
+    tied = links.tied(case, user)
     return {
         **{name: getattr(case, name) for name in AS_STORED},
         "title": case.title_for(user, (l2 or l1 or {"name": ""})["name"]),
@@ -363,7 +366,9 @@ def show_case(case: Dispute, user: User, at: dt.datetime) -> dict[str, Any]:
         "desk": named(case.desk),
         "handler": person(case.handler),
         "merged_into": case.merged_into.case_no if case.merged_into else None,
+        "merged_from": [row.case_no for row in tied if row.merged_into_id == case.pk],
         "split_from": case.split_from.case_no if case.split_from else None,
+        "split_into": [row.case_no for row in tied if row.split_from_id == case.pk],
         "parties": [show_party(party, viewer) for party in case.parties.all()],
         "rounds": [
             {name: getattr(row, name) for name in ("no", "opened_at", "left_at", "left_as", "on_time")}

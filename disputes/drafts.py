@@ -72,6 +72,14 @@ def _session(user: User, rest: str) -> str | None:
     return f"/disputes/{row.dispute.case_no}/sessions/{row.pk}/{ends[what]}" if row else None
 
 
+def _referral(user: User, rest: str) -> str | None:
+    return _of_case(user, rest, "/disputes/%s/referrals/")
+
+
+def _referral_in(user: User, rest: str) -> str | None:
+    return "/referrals/in/" if rest == "" else None
+
+
 #: First part of a draft's key → the address where the form stands, or None for a key that is not this user's.
 #: Upper rooms add their own in AppConfig.ready().
 KINDS: dict[str, Callable[[User, str], str | None]] = {
@@ -83,6 +91,8 @@ KINDS: dict[str, Callable[[User, str], str | None]] = {
     "paste": _paste,
     "session": _session,
     "whistle": _whistle,
+    "referral": _referral,
+    "referral-in": _referral_in,
 }
 
 

@@ -21,7 +21,7 @@ from django.utils.translation import gettext as _g
 from django.utils.translation import gettext_lazy as _
 
 from audit import keyring
-from disputes import codes, parsing
+from disputes import codes, links, parsing
 from disputes.forms import PickField, day_field
 from disputes.models import Dispute, PartySecret, names_open_to
 from disputes.moves import OPEN, Status, Tier
@@ -106,6 +106,8 @@ class DisputeFilter(django_filters.FilterSet):
     def __init__(self, data: Any = None, queryset: QuerySet | None = None, *, request: HttpRequest, **kwargs: Any):
         super().__init__(data, queryset, request=request, **kwargs)
         self.today = timezone.localdate()
+        #: (old number, number of the case that goes on) of every merged case that the search met
+        self.merged: list[tuple[str, str]] = []
         user: User = request.user  # type: ignore[assignment]
         data = self.data or {}
         self.areas = areas_of(user, data.get("township", ""), data.get("village", ""))
@@ -145,9 +147,10 @@ class DisputeFilter(django_filters.FilterSet):
             return queryset
         plain = parsing.case_no(value)
         if re.fullmatch(r"[0-9]{6}-[0-9-]*", plain):
-            return queryset.filter(case_no__startswith=plain)
+            whole = Q(case_no=plain) if plain.count("-") == 3 else None
+            return self._by_number(queryset, Q(case_no__startswith=plain), whole)
         if re.fullmatch(r"[0-9]+(-[0-9]+)+", plain) and not plain.startswith("0"):
-            return queryset.filter(case_no__endswith=f"-{plain}")
+            return self._by_number(queryset, Q(case_no__endswith=f"-{plain}"), Q(case_no__endswith=f"-{plain}"))
         secret = self._by_secret(value)
         if secret is not None:
             found = Exists(PartySecret.objects.filter(secret, party__dispute=OuterRef("pk")))
@@ -164,6 +167,12 @@ class DisputeFilter(django_filters.FilterSet):
         if queryset.filter(named).exists():
             return queryset.filter(named)
         return queryset.filter(narrative__contains=value)
+
+    def _by_number(self, queryset: Any, numbers: Q, whole: Q | None) -> Any:
+        """The cases with such a number; for a whole number of a merged case also the one that goes on."""
+        found = links.surviving(whole, self.user) if whole else {}
+        self.merged = [pair for pairs in found.values() for pair in pairs]
+        return queryset.filter(numbers | Q(pk__in=found)) if found else queryset.filter(numbers)
 
     def _by_secret(self, value: str) -> Q | None:
         digits = re.sub(r"\s", "", parsing.case_no(value))

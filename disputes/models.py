@@ -1101,6 +1101,12 @@ OTHER_EVENTS = {
     "supervise": _("督办"),
     "hand_over": _("交办"),
     "answer": _("答复督办、交办"),
+    "referral_sent": _("移送"),
+    "referral_taken": _("移送已接收"),
+    "referral_back": _("移送被退回"),
+    "referral_done": _("移送有结果"),
+    "referral_over": _("移送已了结"),
+    "referral_in": _("收到移送"),
 }
 
 
@@ -1275,5 +1281,6 @@ class SavedFilter(models.Model):
 from disputes.field import models as _field  # noqa: E402, F401
 from disputes.inbox import models as _inbox  # noqa: E402, F401
 from disputes.papers import dossier as _papers  # noqa: E402, F401
+from disputes.referrals import models as _referrals  # noqa: E402, F401
 from disputes.sessions import models as _sessions  # noqa: E402, F401
 from disputes.whistles import models as _whistles  # noqa: E402, F401

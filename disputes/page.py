@@ -17,6 +17,7 @@ from disputes import clock, codes, facts, masking, panels
 from disputes.forms import NOTE_WAYS
 from disputes.models import Agreement, Attachment, Check, Dispute, Event, MoveRefused, Party
 from disputes.moves import MOVES, OPEN, Status, Tier
+from disputes.referrals.models import Referral
 from disputes.whistles.models import Call
 from villages.models import DESK_ROLES, SpecialDay, User
 
@@ -60,6 +61,14 @@ ICONS = {
     "supervise": ("flag", "a"),
     "hand_over": ("arrow-down-circle", "a"),
     "answer": ("chat-square-text", "g"),
+    "merge": ("diagram-3", "b"),
+    "split": ("signpost-split", "b"),
+    "referral_sent": ("send", "b"),
+    "referral_taken": ("check-lg", "b"),
+    "referral_back": ("arrow-left-circle", "a"),
+    "referral_done": ("check-circle-fill", "g"),
+    "referral_over": ("x-circle", ""),
+    "referral_in": ("inbox", "b"),
 }
 UP_TO = {2: _("警务室"), 3: _("综治中心")}
 #: Moves that everybody expects to see, in order; where they are refused they stand there with the reason.
@@ -450,6 +459,10 @@ class CasePage:
         if kept.get("told_ways"):
             ways = dict(facts.WAYS)
             notes.append(_g("已告知：%(ways)s") % {"ways": "、".join(str(ways.get(w, w)) for w in kept["told_ways"])})
+        if event.kind.startswith("referral_"):
+            notes.append(str(Referral.Kind(kept["kind"]).label))
+            if kept.get("outcome"):
+                notes.append(str(Referral.Outcome(kept["outcome"]).label))
         return {
             "id": f"e{event.pk}",
             "title": title,
@@ -569,6 +582,7 @@ class CasePage:
             "may_write": self.may_write(),
             "may_edit": self.may_edit(),
             "may_ask_void": self.may_ask_void(),
+            "may_refer": self.may_edit() and case.is_open,
             "tiers": self.tiers(),
             "loop": self.loop(agreements),
             "sent": self.sent_note(),

@@ -29,4 +29,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("disputes.papers.urls")),
     path("", include("disputes.whistles.urls")),
     path("", include("disputes.inbox.urls")),
+    path("", include("disputes.referrals.urls")),
 ]

@@ -21,7 +21,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from audit.models import record_read_once
-from disputes import attachments, codes, drafts
+from disputes import attachments, codes, drafts, links
 from disputes import page as pages
 from disputes.filters import DisputeFilter, Page, is_waiting_view
 from disputes.forms import (
@@ -261,9 +261,11 @@ def discard_draft(request: HttpRequest, key: str) -> HttpResponse:
 # --- the case --------------------------------------------------------------------------------------------------------
 @require_GET
 def case(request: HttpRequest, case_no: str) -> HttpResponse:
-    """One case, as this viewer may read it; the reading is logged."""
+    """One case, as this viewer may read it; the reading is logged. A merged one leads to the case that goes on."""
     found = find(request, case_no)
     now = timezone.now()
+    if "keep" not in request.GET and (into := links.goes_on_as(found, me(request))):
+        return HttpResponseRedirect(f"/disputes/{into.case_no}/?{urlencode({'merged': found.case_no})}")
     with transaction.atomic():
         record_read_once(actor=me(request), subject=found.case_no, county=found.case_no[:6], at=now, request=request)
     before = request.GET.get("before", "")
@@ -300,6 +302,8 @@ def _case_page(
         "problem": problem,
         "before": before,
         "me": user.username,
+        "came_from": links.merged_from(found, request.GET.get("merged", ""), user),
+        "keep": "keep" in request.GET,
     }
     return render(request, "disputes/case.html", context, status=status)
 

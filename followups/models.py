@@ -16,6 +16,7 @@ from audit.locks import skip_locked
 from disputes.field.models import Capture
 from disputes.inbox.models import Instruction
 from disputes.models import Dispute, Event, Party
+from disputes.referrals.models import Referral
 from disputes.sessions.models import INVITED_ROLES, Session
 from disputes.whistles.models import Call
 from villages.models import Office, Role, User
@@ -268,20 +269,24 @@ class Reminder(models.Model):
 INVITATIONS = ("session_plan", "session_change", "session_off", Reminder.Kind.SESSION_SOON)
 #: Reminders whose slot names a call instead of an office.
 OF_WHISTLES = frozenset({Reminder.Kind.WHISTLE_DUE, Reminder.Kind.WHISTLE_OVERDUE})
+#: Notices to an office to which a case was referred: they tell its number and nothing else of it.
+OF_REFERRALS = ("referral_sent", "referral_over")
 
 
 class NoticeQuerySet(models.QuerySet["Notice"]):
     def visible_to(self, user: User) -> NoticeQuerySet:
         """This person's notices, of what they may still read: a posting that ended takes its notices along.
 
-        An invitation to a joint session is read by whoever was asked, and what was whistled by the office that hears
-        it, whether or not they read the case.
+        An invitation to a joint session is read by whoever was asked, and what was whistled or referred by the office
+        that it went to, whether or not they read the case.
         """
         readable = [user.scope.q("dispute__"), user.scope.q("capture__")]
         if user.scope.has(*INVITED_ROLES):
             readable.append(Q(kind__in=INVITATIONS))
         if user.scope.responds:
             readable.append(Q(call__in=Call.objects.heard_by(user)))
+            received = Referral.objects.filter(to_office__in=sorted(user.scope.responds)).values("dispute")
+            readable.append(Q(kind__in=OF_REFERRALS, dispute__in=received))
         known = [condition for condition in readable if condition is not None]
         return self.filter(reduce(or_, known), user=user) if known else self.none()
 

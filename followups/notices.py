@@ -13,7 +13,7 @@ from disputes.codes import type_name
 from disputes.models import Dispute
 from disputes.sessions.models import Session, moment_words
 from disputes.sessions.page import url_of
-from followups.models import INVITATIONS, Notice, NoticeQuerySet, Reminder
+from followups.models import INVITATIONS, OF_REFERRALS, Notice, NoticeQuerySet, Reminder
 from villages.models import User
 
 KIND = Reminder.Kind
@@ -38,6 +38,12 @@ TEXTS: Mapping[str, object] = {
     "supervise": _("被督办：%(title)s"),
     "hand_over": _("收到交办：%(title)s"),
     "answer": _("督办、交办已答复：%(title)s"),
+    "referral_sent": _("收到移送：%(no)s"),
+    "referral_over": _("移送已了结，不用再办：%(no)s"),
+    "referral_taken": _("移送已接收：%(title)s"),
+    "referral_back": _("移送被退回：%(title)s"),
+    "referral_done": _("移送有结果：%(title)s"),
+    "referral_in": _("收到移送，并入案件：%(title)s"),
     KIND.DUE: _("%(day)s 到期：%(title)s"),
     KIND.OVERDUE: _("已逾期，期限是 %(day)s：%(title)s"),
     KIND.ANSWER_DUE: _("今天要答复督办、交办：%(title)s"),
@@ -84,7 +90,8 @@ def with_words(notices: Iterable[Notice], viewer: User) -> list[Notice]:
             out.append(notice)
             continue
         assert case is not None  # a notice is about one thing
-        words = {"title": case.title_for(viewer, type_name(names, case.type_l1, case.type_l2))}
+        title = case.title_for(viewer, type_name(names, case.type_l1, case.type_l2))
+        words = {"title": title, "no": case.case_no}
         template = TEXTS[notice.kind]
         if notice.kind == "escalate" and notice.event and notice.event.by_id is None:
             template = BY_THE_CLOCK
@@ -95,7 +102,11 @@ def with_words(notices: Iterable[Notice], viewer: User) -> list[Notice]:
             words["answer_by"] = call.answer_due_on.isoformat()
         notice.text = str(template) % words  # type: ignore[attr-defined]
         where = "followups" if notice.kind in OF_VISITS else "disputes"
-        url = f"/whistles/{notice.call.whistle.uid}/" if notice.call else f"/{where}/{case.case_no}/"
+        url = f"/{where}/{case.case_no}/"
+        if notice.call:
+            url = f"/whistles/{notice.call.whistle.uid}/"
+        if notice.kind in OF_REFERRALS and notice.event:  # its reader may not open the case
+            url = f"/referrals/{notice.event.facts['referral']}/"
         notice.url, notice.case_no = url, notice.case_no_for(viewer)  # type: ignore[attr-defined]
         out.append(notice)
     return out

@@ -15,6 +15,7 @@ from django.utils import timezone
 from audit.locks import locked
 from disputes.inbox.models import Instruction
 from disputes.models import Dispute, Event, Obligation
+from disputes.referrals.models import ANSWERING, Referral
 from disputes.sessions.models import Session
 from disputes.whistles.models import Call
 from followups.models import Handled, Notice, ReturnVisit
@@ -156,6 +157,20 @@ def tell_the_released(event: Event) -> None:
         tell(event, whistled(call), "whistle_off", call)
 
 
+def tell_the_receiver(event: Event) -> None:
+    """The office of the directory to which the matter was referred; a body outside is told on paper."""
+    row = Referral.objects.get(uid=event.facts["referral"])
+    if row.to_office_id:
+        tell(event, people_at(row.to_office_id, roles=ANSWERING), event.kind)
+
+
+def tell_the_sender(event: Event) -> None:
+    """The desk that referred the matter, and the one where the case is now."""
+    row = Referral.objects.get(uid=event.facts["referral"])
+    if row.direction == Referral.Direction.OUT:
+        tell(event, people_at(row.desk_id, event.desk_id), event.kind)
+
+
 # fmt: off
 REACTIONS: Mapping[str, list[Reaction]] = {
     "register":   [],
@@ -199,6 +214,12 @@ REACTIONS: Mapping[str, list[Reaction]] = {
     "supervise":  [tell_the_desk],
     "hand_over":  [tell_the_desk],
     "answer":     [tell_who_asked],
+    "referral_sent":  [tell_the_receiver],
+    "referral_taken": [tell_the_sender],
+    "referral_back":  [tell_the_sender],
+    "referral_done":  [tell_the_sender],
+    "referral_over":  [tell_the_receiver],
+    "referral_in":    [tell_the_desk],
 }
 # fmt: on
 

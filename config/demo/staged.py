@@ -19,6 +19,7 @@ from disputes.inbox.models import Instruction
 from disputes.models import Dispute
 from disputes.papers.kinds import kinds
 from disputes.papers.models import Paper
+from disputes.referrals.models import Referral
 from disputes.sessions.models import Session, Venue
 from disputes.whistles.models import Whistle
 from followups.alarms import warn
@@ -83,6 +84,9 @@ def _programme(history: History, home: Area, far: Area) -> Iterator[tuple[Area, 
     yield home, 1, session_called_off
     yield home, 1, session_without_outcome
     yield home, 0, long_unsorted
+    yield home, 1, referred_and_waiting
+    yield home, 1, referred_with_outcome
+    yield home, 0, received_from_the_court
     yield far, 0, partial(nil_report, days=2)
     for days in (3, 9, 16):
         yield home, 0, partial(nil_report, days=days)
@@ -465,6 +469,61 @@ def whistled_today(history: History, rng: random.Random, village: Area) -> Story
     case, at = yield from mediated(history, rng, village, IRRIGATION, day, tier=3)
     yield (at := soon(rng, at))
     blow(history, case, at, department(village, "水务站")[0], **sentences.WHISTLES[1])
+
+
+# --- referrals -------------------------------------------------------------------------------------------------------
+def tell_of_referral(history: History, row: Referral) -> None:
+    """What follows from its last event."""
+    assert row.dispute is not None
+    history.told(row.dispute.events.filter(kind__startswith="referral_").latest("pk"))
+
+
+def refer(history: History, case: Dispute, at: dt.datetime, **facts: Any) -> Referral:
+    by = crew_of(history, case)[0]
+    given = {"mode": "transfer", "other": "", "sent_on": at.date(), **facts}
+    row = Referral.objects.send(case, by=by, at=at, facts=given)
+    tell_of_referral(history, row)
+    return row
+
+
+def referred_and_waiting(history: History, rng: random.Random, village: Area) -> Story:
+    """The water office was asked and has not answered yet."""
+    case, at = yield from mediated(history, rng, village, WATER, history.last_workday(history.today))
+    yield (at := soon(rng, at))
+    station = Office.objects.get(code=f"{village.code[:9]}-DW")
+    refer(history, case, at, kind="admin", to_office=station, text=sentences.REFERRED[0])
+
+
+def referred_with_outcome(history: History, rng: random.Random, village: Area) -> Story:
+    """Entrusted to the justice office with both parties' agreement; it settled the matter and said so."""
+    case, at = yield from mediated(history, rng, village, LAND, history.last_workday(history.today - 4 * DAY), tier=3)
+    yield (at := soon(rng, at))
+    justice = Office.objects.get(code=f"{village.code[:9]}-J")
+    agreed = {party.pk: "agreed" for party in case.principal_parties()}
+    facts = {"kind": "other", "mode": "entrust", "to_office": justice, "text": sentences.REFERRED[1]}
+    row = refer(history, case, at, consents=agreed, **facts)
+    contact = User.objects.get(postings__office=justice, postings__role="department")
+    yield (at := soon(rng, at))
+    row.answer("accept", by=contact, at=at, version=1)
+    tell_of_referral(history, row)
+    yield (at := history.moment(rng, history.last_workday(history.today), 10, 16))
+    done: dict[str, Any] = {"outcome": "mediated", "outcome_on": at.date(), "outcome_text": sentences.OUTCOME}
+    row.answer("report", by=contact, at=at, version=2, **done)
+    tell_of_referral(history, row)
+
+
+def received_from_the_court(history: History, rng: random.Random, village: Area) -> Story:
+    """委派调解: the court asks before a suit is filed; it waits on the officer's desk."""
+    at = history.moment(rng, history.last_workday(history.today), 9, 16)
+    yield at
+    officers = history.county.crews[history.county.desk(village, 2).pk]
+    sides = [people.villager(rng, village.full_name, at.date()).name for _side in "AB"]
+    facts = {
+        "village": village, "kind": "court", "mode": "delegate", "other": "天祝藏族自治县人民法院",
+        "doc_no": f"（{at.year}）诉前委派17号", "side_a": sides[0], "side_b": sides[1], "text": sentences.REFERRED[2],
+        "sent_on": at.date(), "consented_on": at.date() - DAY,
+    }  # fmt: skip
+    Referral.objects.receive(by=officers[0], at=at, facts=facts)
 
 
 # --- visits ----------------------------------------------------------------------------------------------------------

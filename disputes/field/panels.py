@@ -7,34 +7,34 @@ from typing import Any
 
 from django.db.models import Max
 
-from disputes import masking
+from disputes import links, masking
 from disputes.field.models import Source, Visit
 from disputes.models import Attachment, Dispute
 from villages.models import Area, User
 
-#: What the section shows of a capture.
-READ = ("words", "side_a", "side_b", "by__name", "visit__visited_on")
-
 
 def sources_section(case: Dispute, user: User) -> tuple[str, Mapping[str, Any]] | None:
-    """The captures that this case came from or took in; nothing for a case that was registered by hand."""
-    found = case.sources.filter(undone_at=None).order_by("pk")
-    rows = list(found.values_list("capture", "how", *(f"capture__{name}" for name in READ)))
+    """The captures that this case, or one merged into it, came from or took in; nothing for a case typed in by hand."""
+    found = Source.objects.filter(dispute__in=[case, *links.merged_into(case, user)], undone_at=None)
+    rows = list(found.select_related("dispute", "capture__by", "capture__visit").order_by("pk"))
     if not rows:
         return None
-    hidden = case.names_hidden_from(user)
-    names = {pk: [*a.split("、"), *b.split("、")] if hidden else [] for pk, _how, _words, a, b, *_ in rows}
-    at = f"/disputes/{case.case_no}/attachments/"
-    photos = photos_of({pk: (at, hide) for pk, hide in names.items()})
+    # by the case that it belongs to: a merged one may hide names that this one shows
+    hide = {row.capture_id: row.capture.names() if row.dispute.names_hidden_from(user) else [] for row in rows}
+    photos = photos_of(
+        {row.capture_id: (f"/disputes/{row.dispute.case_no}/attachments/", hide[row.capture_id]) for row in rows}
+    )
     shown = [
         {
-            "words": masking.mask_in(words, names[pk]),
-            "how": Source.How(how).label,
-            "by": by,
-            "on": on,
-            "photos": photos.get(pk, []),
+            "words": masking.mask_in(heard.words, hide[heard.pk]),
+            "how": row.get_how_display(),
+            "by": heard.by.name,
+            "on": heard.visit.visited_on,
+            "of": "" if row.dispute_id == case.pk else row.dispute.case_no,
+            "photos": photos.get(heard.pk, []),
         }
-        for pk, how, words, _a, _b, by, on in rows
+        for row in rows
+        for heard in [row.capture]
     ]
     return "disputes/field/sources.html", {"rows": shown, "count": len(rows)}
 

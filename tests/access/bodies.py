@@ -174,6 +174,12 @@ def _json(county: County, route: str, case: Dispute, username: str, today: str) 
             "api/v1/papers/": {"case": county.cases["own_village"].case_no, "kind": "acceptance"},
             "api/v1/papers/preview/": {"case": county.cases["own_village"].case_no, "kind": "acceptance"},
             "api/v1/papers/<uid>/void/": REASON,
+            "api/v1/referrals/": referred(today) | {"village": county.w.village.code},
+            "api/v1/referrals/<uid>/accept/": {"version": 1},
+            "api/v1/referrals/<uid>/new/": {"version": 1, "kind": "09", "tier": 2},
+            "api/v1/referrals/<uid>/join/": {"version": 1, "target": county.target.case_no},
+            "api/v1/referrals/<uid>/report/": {"version": 1, "outcome": "filed", "outcome_on": today},
+            "api/v1/referrals/<uid>/return/": {"version": 1, **REASON},
         }.get(route, {})
     return {
         "<case_no>": {"version": case.version, "place": "石门村二社"},
@@ -181,10 +187,16 @@ def _json(county: County, route: str, case: Dispute, username: str, today: str) 
         "reveal": {"field": "phone", **REASON},
         "grade": {"level": "yellow", **REASON},
         "notes": {"text": "到两家看过"},
+        "referrals": referred(today),
         "void-requests": REASON,
         "visits": visit_facts(county, case, today),
         "waive": REASON,
     }.get(last, REASON)
+
+
+def referred(today: str) -> dict[str, Any]:
+    """A referral to or from a court."""
+    return {"kind": "court", "mode": "transfer", "other": "县人民法院", "text": "请先行调解", "sent_on": today}
 
 
 def visit_facts(county: County, case: Dispute, today: str) -> dict[str, Any]:
@@ -206,6 +218,9 @@ def _form(county: County, route: str, case: Dispute, username: str, today: str) 
         "disputes/<case_no>/ask-void/": REASON,
         "disputes/<case_no>/papers/<uid>/void/": REASON,
         "disputes/<case_no>/dossier/<uid>/": {"row": "6"},
+        "disputes/<case_no>/referrals/": referred(today),
+        "referrals/in/": referred(today) | {"village": county.w.village.code},
+        "referrals/<uid>/": {"act": "return", "version": 1, **REASON},
         "followups/<case_no>/waive/<party>/": REASON,
         "disputes/<case_no>/whistles/new/": {
             "offices": [county.w.department_office.code],

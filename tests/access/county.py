@@ -16,6 +16,7 @@ from disputes.inbox.models import Instruction
 from disputes.models import Dispute, Party, SavedFilter
 from disputes.papers.kinds import kinds
 from disputes.papers.models import Paper, PaperTemplate
+from disputes.referrals.models import Referral
 from disputes.safeguards import SAFETY_QUESTIONS
 from disputes.sessions.models import Session, Venue
 from disputes.whistles.models import Whistle
@@ -61,6 +62,9 @@ WHISTLES = {
     "other_township": "far_department_office",
     "other_county": "other_room",
 }
+#: What was referred, seen from 石门村: to a court outside by the village that has the case, and from the township's
+#: centre to the department.
+REFERRED = ("own_village", "sister_village", "other_township", "other_county", "shared")
 #: Kind of thing in an address → the relations in which it is asked for.
 RELATIONS = {
     "none": ("-",),
@@ -69,6 +73,7 @@ RELATIONS = {
     "walk": (*WALKS, "missing"),
     "whistle": (*WHISTLES, "missing"),
     "whistle_part": (*WHISTLES, "missing", "crossed"),
+    "referral": (*REFERRED, "missing"),
     "mine": ("mine", "others", "missing"),
     "thing": ("one", "missing"),
     "village": ("own_village", "other_county", "missing"),
@@ -128,6 +133,7 @@ class County:
         self.files = {name: self._file(case) for name, case in self.cases.items()}
         self.papers = {name: self._paper(case) for name, case in self.cases.items()}
         self.instructions = {case.pk: self._instruction(case) for case in self.cases.values()}
+        self.referrals = {name: self._referral(name) for name in REFERRED}
         self.captures = {name: self._capture(name) for name in WALKS}
         self.sessions = {name: self._session(name) for name in CASES}
         self.room_of_centre = Venue.objects.add(office=w.centre_office, name="调解大厅", by=w.centre_lead, at=self.now)
@@ -214,6 +220,22 @@ class County:
         files = [self.files[relation]]
         return factories.blow(case, by, office, at=self.now, share_place=True, attachments=files, knowingly=True)
 
+    def _referral(self, relation: str) -> Referral:
+        """To a court, with the parties' names in it; to the department what it needs, and no name."""
+        case = self.cases["own_centre" if relation == "shared" else relation]
+        names = HIDDEN.get(relation, PLAIN_NAMES)
+        given = {
+            "kind": "court",
+            "mode": "transfer",
+            "other": "县人民法院",
+            "text": f"{'、'.join(names)}争执不下，请先行调解",
+        }
+        if relation == "shared":
+            given |= {"kind": "admin", "other": "", "to_office": self.w.department_office, "text": "请到场核实水口归属"}
+        given["sent_on"] = timezone.localdate(self.now)
+        by = self.desk_users[case.village_id, case.tier]
+        return Referral.objects.send(case, by=by, at=self.now, facts=given)
+
     def _parties(self, first: str, second: str, guardian: str = "") -> list[dict[str, Any]]:
         """Two parties with everything that is sealed; with a guardian the first is a minor."""
         a = {"side": "A", "name": first, "phone": SEALED["phone"], "id_number": SEALED["ID number"]}
@@ -278,6 +300,9 @@ class County:
             case "file":
                 shared = self.files.get("other_county" if relation == "crossed" else relation)
                 return shared.uid if shared else uuid.UUID(int=1)
+            case "uid" if kind_of(route) == "referral":
+                sent = self.referrals.get(relation)
+                return sent.uid if sent else uuid.UUID(int=1)
             case "uid" if kind_of(route) == "walk":
                 row = self.captures.get(relation)
                 return uuid.UUID(int=1) if row is None else (row.visit if "visits/" in route else row).uid
@@ -362,6 +387,8 @@ def kind_of(route: str) -> str:
         return "session"
     if route.startswith("api/v1/papers/<uid>"):
         return "case"
+    if route.removeprefix("api/v1/").startswith("referrals/<uid>"):
+        return "referral"
     if "notices/<pk>" in route or "saved/<pk>" in route or "saved-filters/<pk>" in route:
         return "mine"
     if route.startswith("manage/postings/"):

@@ -50,6 +50,11 @@ def readable(county: County, actor: str) -> set[str]:
     return found | ({county.target.case_no} if "own_village" in places else set())
 
 
+def referred_to(county: County, actor: str) -> set[str]:
+    """The numbers of the cases that were referred to this person's office: it learns the number, and no more."""
+    return {county.cases["own_centre"].case_no} if actor == "department" else set()
+
+
 def names_hidden_from(actor: str) -> set[str]:
     hidden = {name for place, names in HIDDEN.items() if actor not in NAMED_TO[place] for name in names}
     return hidden | (set() if actor in PLAIN_TO else set(PLAIN_NAMES))
@@ -65,4 +70,6 @@ def leaks(county: County, address: Address, method: str, actor: str, content: by
     # A list tells of no case out of scope. The auditor's log does: that somebody acted in it, and nothing of what.
     if method == "GET" and "<" not in address.route and address.route != "manage/audit/":
         numbers = {number.decode() for number in NUMBER.findall(words)}
-        yield from (f"lists {number}" for number in sorted(numbers - readable(county, actor)))
+        yield from (
+            f"lists {number}" for number in sorted(numbers - readable(county, actor) - referred_to(county, actor))
+        )

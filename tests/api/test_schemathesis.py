@@ -29,6 +29,7 @@ from config.wsgi import application
 from disputes import attachments
 from disputes.field.models import Capture, Visit
 from disputes.inbox.models import Instruction
+from disputes.referrals.models import Referral
 from followups.models import Notice
 from tests import factories as f
 from tests.api.situations import SITUATIONS, days_ahead, handle, new, settled, taken
@@ -53,6 +54,7 @@ def county(db: None, monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     w.walk, w.heard = heard(w)
     w.session = f.session(w, taken(w))
     w.paper = paper(w)
+    w.sent, w.received = referred(w)
     handle(w.open_case)
     w.whistle = f.blow(
         w.open_case, w.assistant, w.room, at=timezone.now(), attachments=list(w.open_case.attachments.all())
@@ -83,6 +85,16 @@ def heard(w: SimpleNamespace) -> tuple[Visit, Capture]:
     facts = {"side_a": "马文林", "side_b": "王世昌", "words": "渠口吵", "found": "calm", "may_escalate": True}
     with attachments.receiving([SimpleUploadedFile("现场.jpg", JPG)]) as photos:
         return walk, walk.capture(by=w.assistant, at=at, facts=facts, photos=photos)
+
+
+def referred(w: SimpleNamespace) -> tuple[Referral, Referral]:
+    """One referral to a court by the village, and one that its room received from there."""
+    at = timezone.now()
+    facts = {"kind": "court", "mode": "transfer", "other": "县人民法院", "text": "请先行调解"}
+    facts["sent_on"] = timezone.localdate(at)
+    sent = Referral.objects.send(w.open_case, by=w.assistant, at=at, facts=facts)
+    named = {"village": w.village, "side_a": "马文林", "side_b": "王世昌"}
+    return sent, Referral.objects.receive(by=w.officer, at=at, facts=facts | named)
 
 
 def attach(w: SimpleNamespace) -> str:
@@ -165,6 +177,8 @@ def known(w: SimpleNamespace, path: str, noun: str) -> Any:
     """The thing of the county that a `uid` in this path names."""
     if noun in FIELD:
         return w.walk.uid if noun == "visits" else w.heard.uid
+    if noun == "referrals":
+        return (w.received if path.endswith(("/new/", "/join/")) else w.sent).uid
     if "/sessions/" in path:
         return w.session.uid
     if "/whistles/" in path:
@@ -204,10 +218,27 @@ def lead(case: schemathesis.Case, w: SimpleNamespace) -> None:
         (case.query or {}).pop(name, None)
     if "visit" in (case.query or {}):
         case.query["visit"] = str(w.walk.uid)
-    if isinstance(case.body, dict) and noun in FIELD:
+    if isinstance(case.body, dict) and "referrals" in path:
+        lead_referral(case.body, w)
+    elif isinstance(case.body, dict) and noun in FIELD:
         lead_field(case.body, path, w)
     elif isinstance(case.body, dict):
         lead_body(case.body, path, dispute, ready.body if ready else {}, w)
+
+
+def lead_referral(body: dict[str, Any], w: SimpleNamespace) -> None:
+    """To and from a court, about things of today; nobody has to be asked for a transfer."""
+    today = str(timezone.localdate())
+    body.update({name: value for name, value in CODES.items() if name in body})
+    fits = {"mode": "transfer", "target": w.open_case.case_no, "version": 1, "other": "县人民法院"}
+    fits |= dict.fromkeys(("sent_on", "taken_on", "outcome_on", "consented_on"), today)
+    body.update({name: value for name, value in fits.items() if body.get(name) is not None})
+    if body.get("kind") and "tier" in body:
+        body["kind"] = "0905"
+    for name in ("to_office", "consents", "leaves"):
+        body.pop(name, None)
+    if "text" in body and "village" not in body:
+        body["other"] = "县人民法院"
 
 
 #: Nouns of the room of visits.

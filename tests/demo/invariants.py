@@ -14,6 +14,7 @@ from disputes import masking
 from disputes.models import Agreement, Check, Counter, Dispute, Event, EventText, Party, PartySecret, Round, rules_on
 from disputes.moves import LEAVES, MOVES, OPEN, Status
 from disputes.papers.models import Paper
+from disputes.referrals.models import Referral
 from disputes.whistles.models import Call, Whistle
 from followups.models import Handled, ReturnVisit
 from followups.reactions import reacting_kinds
@@ -196,6 +197,11 @@ def acts_were_possible_for_who_acted() -> None:
     elsewhere = ["waive", "supervise", "hand_over", "whistle_answer"]  # supervisors, and the offices that were asked
     for event in Event.objects.exclude(by=None).exclude(kind__in=elsewhere).select_related("dispute"):
         desks = people[event.by_id].scope.desks
+        if event.kind in ("referral_taken", "referral_back", "referral_done"):
+            row = Referral.objects.get(uid=event.facts["referral"])
+            answers = people[event.by_id].scope.responds if row.to_office_id else desks
+            assert (row.to_office_id or row.desk_id) in answers, event.kind
+            continue
         assert desks, event.kind
         if event.kind in MOVES and event.kind not in ("escalate", "return", "hand_down"):
             assert event.desk_id in desks or event.kind == "reopen", (event.dispute, event.kind)

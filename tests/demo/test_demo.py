@@ -14,8 +14,9 @@ from config.demo.county import ACCOUNTS
 from config.demo.people import CHECK, WEIGHTS
 from disputes.models import Dispute, Event, Party, PartySecret
 from disputes.moves import MOVES, Status
+from disputes.referrals.models import Referral
 from disputes.whistles.models import Call, Whistle
-from followups.models import ReturnVisit
+from followups.models import Notice, ReturnVisit
 from tests.demo import invariants
 from tests.demo.conftest import COUNTIES, MONDAY
 from villages.directory import rows, villages
@@ -84,6 +85,17 @@ def test_every_demo_desk_has_something_to_do(county, name):
     assert desk.filter(due_on=today).exists()
     assert desk.filter(due_on__gt=today, due_on__lte=today + dt.timedelta(days=12)).exists()
     assert desk.filter(status=Status.WAITING).exists()
+
+
+@staged
+def test_referrals_out_and_in_can_be_seen(county):
+    department, officer = (User.objects.get(username=name) for name in ("department1", "officer1"))
+    open_one = Referral.objects.waiting_for(department).get()
+    assert (open_one.direction, open_one.state) == ("out", "sent")
+    assert Notice.objects.visible_to(department).filter(kind="referral_sent").exists()
+    assert Referral.objects.waiting_for(officer).get().mode == "delegate"
+    done = Referral.objects.get(state="done")
+    assert done.outcome == "mediated" and done.dispute.events.filter(kind="referral_done").exists()
 
 
 @staged

@@ -17,6 +17,7 @@ from disputes.models import Attachment, Dispute, Event, FactsMissing, MoveRefuse
 from disputes.papers import typeset
 from disputes.papers.kinds import kinds
 from disputes.papers.models import Paper
+from disputes.referrals.models import Referral
 from disputes.sessions.models import Session, Venue
 from followups import alarms
 from followups.models import Notice
@@ -370,3 +371,73 @@ def test_of_two_last_photos_one_is_kept_and_a_form_sent_twice_keeps_its_photo_on
     assert [row.photos.count() for row in Capture.objects.order_by("pk")] == [3] * 8 + [1] * 8
     kept = set(attachments.folder().rglob("*.sealed")) - before
     assert len(kept) == 3 * Attachment.objects.count(), "each photo with its two previews, and nothing of the others"
+
+
+def refer(w, case: Dispute) -> Referral:
+    """To the department, which has two people."""
+    given = {"kind": "admin", "mode": "transfer", "to_office": w.department_office, "text": "请到场看水口"}
+    return Referral.objects.send(case, by=w.assistant, at=NOW, facts=given | {"sent_on": NOW.date()})
+
+
+def answer_all(number: int, pks: list[int], barrier, people) -> list[str]:
+    """Each referral in turn: one takes it and the other returns it at the same moment."""
+    answers, by = [], people[number]
+    for pk in pks:
+        row = Referral.objects.get(pk=pk)
+        by.forget_scope()
+        barrier.wait(60)
+        try:
+            if number:
+                row.answer("accept", by=by, at=NOW, version=row.version)
+            else:
+                row.answer("return", by=by, at=NOW, version=row.version, reason="不归我们管")
+            answers.append("won")
+        except MoveRefused as refused:
+            answers.append(refused.sentence)
+    return answers
+
+
+def test_of_two_who_answer_one_referral_one_is_told(w):
+    second = f.user("second_contact", "周全", (w.department_office, "department"))
+    case = f.mediating(w)
+    pks = [refer(w, case).pk for _ in range(25)]
+    barrier = processes.CONTEXT.Barrier(2)
+    for a, b in zip(*processes.together(2, answer_all, pks, barrier, [w.department, second]), strict=True):
+        assert (a == "won") != (b == "won"), (a, b)
+    assert Event.objects.filter(kind__in=["referral_taken", "referral_back"]).count() == len(pks)
+    assert not Referral.objects.exclude(version=2).exists()
+
+
+def merge_or_report(number: int, pairs: list[tuple[int, int, int]], barrier, w) -> list[str]:
+    """Each case in turn: its desk merges it while the department reports what came of the referral."""
+    answers = []
+    for case_pk, target_pk, row_pk in pairs:
+        case, target = (Dispute.objects.get(pk=pk) for pk in (case_pk, target_pk))
+        row, by = Referral.objects.get(pk=row_pk), w.department if number else w.assistant
+        by.forget_scope()
+        barrier.wait(60)
+        try:
+            if number:
+                day = NOW.date()
+                row.answer("report", by=by, at=NOW, version=row.version, outcome="mediated", outcome_on=day)
+            else:
+                case.perform("merge", by=by, at=NOW, version=case.version, target=target, reason="同一件事")
+            answers.append("won")
+        except MoveRefused as refused:
+            answers.append(refused.sentence)
+    return answers
+
+
+def test_merging_and_reporting_at_once_leave_nothing_pending(w):
+    pairs = []
+    for _ in range(20):
+        case = f.mediating(w)
+        pairs.append((case.pk, f.mediating(w).pk, refer(w, case).pk))
+    merging, reporting = processes.together(2, merge_or_report, pairs, processes.CONTEXT.Barrier(2), w)
+    assert merging == ["won"] * len(pairs)  # whoever reports holds nothing up
+    for (case_pk, _target, row_pk), told in zip(pairs, reporting, strict=True):
+        row = Referral.objects.get(pk=row_pk)
+        assert row.state == ("done" if told == "won" else "over"), (row.state, told)
+        last = list(Event.objects.filter(dispute=case_pk).order_by("pk").values_list("status_from", "status_to"))[-2:]
+        assert last[0][1] == last[1][0]  # in the one order in which both happened
+    assert not Referral.objects.pending().exists()

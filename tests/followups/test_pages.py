@@ -228,12 +228,9 @@ def test_every_kind_of_notice_has_its_words(w, case):
 
     kinds = {"may_escalate", "relapse", "alarm", "alarm_again", *Reminder.Kind.values}
     kinds |= {"whistle", "whistle_off", *(f"whistle_{answer.to}" for answer in ANSWERS.values())}
-    kinds |= {
-        k
-        for k, r in reactions.REACTIONS.items()
-        if {reactions.tell_the_desk, reactions.tell_the_person, reactions.tell_who_asked} & set(r)
-    }
-    kinds |= {k for k, r in reactions.REACTIONS.items() if reactions.tell_the_invited in r}
+    tellers = {getattr(reactions, f"tell_the_{whom}") for whom in ("desk", "person", "invited", "receiver", "sender")}
+    tellers.add(reactions.tell_who_asked)
+    kinds |= {k for k, r in reactions.REACTIONS.items() if tellers & set(r)}
     assert kinds == notices.TEXTS.keys()
 
 

@@ -45,7 +45,9 @@ def test_what_upper_rooms_registered_below():
         (40, "whistles"),
         (45, "papers"),
         (50, "visits"),
+        (55, "referrals"),
         (60, "sources"),
+        (70, "links"),
     ]
 
 

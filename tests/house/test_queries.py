@@ -15,6 +15,7 @@ from django.utils import timezone
 from disputes.field.models import Visit
 from disputes.inbox.models import Instruction
 from disputes.models import Dispute
+from disputes.referrals.models import Referral
 from disputes.sessions.models import Venue
 from followups.models import Notice
 from followups.reactions import react
@@ -24,7 +25,7 @@ from villages.models import Role, SpecialDay
 
 #: list → (who looks, how many queries)
 LISTS: dict[str, tuple[str, int]] = {
-    "": ("officer", 30),
+    "": ("officer", 31),
     "todo/": ("officer", 14),
     "me/": ("officer", 9),
     "villages/": ("officer", 13),
@@ -41,6 +42,7 @@ LISTS: dict[str, tuple[str, int]] = {
     "inbox/": ("officer", 16),
     "disputes/": ("officer", 12),
     "followups/": ("officer", 10),
+    "referrals/": ("officer", 10),
     "notices/": ("officer", 10),
     "ledger/": ("officer", 19),
     "ledger/download/": ("officer", 18),
@@ -56,6 +58,7 @@ LISTS: dict[str, tuple[str, int]] = {
     "api/v1/followups/": ("officer", 12),
     "api/v1/inbox/": ("officer", 17),
     "api/v1/instructions/": ("officer", 12),
+    "api/v1/referrals/": ("officer", 13),
     "api/v1/notices/": ("officer", 13),
     "api/v1/ledger/": ("officer", 24),
     "api/v1/sessions/": ("officer", 11),
@@ -71,6 +74,8 @@ NO_LISTS = {
     "me/password/",
     "disputes/new/",
     "visits/new/",
+    "referrals/new/",
+    "referrals/in/",
     "manage/",
     "manage/people/new/",
     "manage/offices/new/",
@@ -119,6 +124,15 @@ def more(w: SimpleNamespace, n: int) -> None:
         held.save(update_fields=["found_on"])
         factories.session(w, held, **there)
     react(held.events.first().pk)
+    given = {
+        "kind": "court",
+        "mode": "transfer",
+        "other": "县人民法院",
+        "text": f"第{n}次",
+        "sent_on": timezone.localdate(at),
+    }
+    Referral.objects.send(case, by=w.assistant, at=at, facts=given)
+    Referral.objects.receive(by=w.officer, at=at, facts=given | {"village": w.village})
     w.officer.saved_filters.create(name=f"条件{n}", query="status=waiting")
     village = factories.area(f"62062310321{n}", f"新村{n}", 5, w.township)
     committee = factories.office(f"62062310321{n}-V", "village", f"新村{n}村委会", village)

@@ -266,7 +266,9 @@ def test_a_merged_case_points_to_its_target(w, sign_in):
     }
     assert "没有这个案件" in client.post(url(case, "moves/merge/"), data).content.decode()
     assert client.post(url(case, "moves/merge/"), data | {"target": target.case_no}).status_code == 302
-    assert url(target) in page_of(client, case)
+    assert client.get(url(case)).url == f"{url(target)}?merged={case.case_no}"
+    kept = client.get(url(case, "?keep=1"))
+    assert kept.status_code == 200 and url(target) in kept.content.decode()
 
 
 # --- the small doors ------------------------------------------------------------------------------
