@@ -15,9 +15,11 @@ from disputes.clock import time_left
 from disputes.codes import Names, type_name
 from disputes.codes import names as code_names
 from disputes.field.models import SORTERS, Capture
+from disputes.filters import COUNTED
 from disputes.inbox.models import Instruction
 from disputes.models import Dispute
 from disputes.moves import Status
+from disputes.safe.models import Slip, Task, lifts_in_area
 from disputes.sessions.models import Session
 from disputes.sessions.page import url_of
 from disputes.whistles.models import Call, Whistle
@@ -32,6 +34,14 @@ KINDS = {
     "session": gettext_lazy("联调会"),
     "whistle": gettext_lazy("吹哨支援"),
     "answer": gettext_lazy("督办交办"),
+    "task": gettext_lazy("履行和保障"),
+}
+#: What a task is done with: the act, and the words of its button.
+TASK_ACTS = {
+    Task.Kind.PERFORM: ("performance", gettext_lazy("记履行情况")),
+    Task.Kind.CONFIRM: ("confirm", gettext_lazy("司法确认")),
+    Task.Kind.LETTER: ("letter_visit", gettext_lazy("登记查访")),
+    Task.Kind.POLICE: ("police_dealt", gettext_lazy("登记处理日期")),
 }
 WHENS = {
     "overdue": gettext_lazy("已逾期"),
@@ -57,6 +67,7 @@ class Todo:
     url: str
     action: str
     primary: bool
+    family: bool = False  # such a case stands on no printed list (domain.md 6.5)
 
     @property
     def unit(self) -> str:
@@ -80,7 +91,7 @@ def todos(user: User, today: dt.date) -> list[Todo]:
     rows = _calls(user, today, calendar)
     if user.scope.desks:
         names = code_names()
-        rows += [*_cases(user, today, names, calendar), *_visits(user, today, names)]
+        rows += [*_cases(user, today, names, calendar), *_visits(user, today, names), *_tasks(user, today, names)]
         rows += [*_sessions(user, today, names, calendar), *_whistles(user, today, names)]
         rows += _instructions(user, today, names)
     return sorted(rows, key=lambda row: (row.due_on, row.case_no))
@@ -114,6 +125,7 @@ def _cases(user: User, today: dt.date, names: Names, calendar: WorkCalendar) -> 
                 url=f"/disputes/{case.case_no}/moves/take_up/" if waiting else f"/disputes/{case.case_no}/#note",
                 action=_("受理") if waiting else _("记进展"),
                 primary=waiting,
+                family=case.is_family,
             )
         )
     return found
@@ -149,6 +161,38 @@ def _visits(user: User, today: dt.date, names: Names) -> list[Todo]:
                 url=f"/followups/{case.case_no}/",
                 action=_("登记回访"),
                 primary=True,
+                family=case.is_family,
+            )
+        )
+    return found
+
+
+def _tasks(user: User, today: dt.date, names: Names) -> list[Todo]:
+    """What a law wants done by a day; of several alike in one case the earliest, with how many they are."""
+    rows = Task.objects.visible_to(user).for_offices_of(user, today).select_related("dispute__village__parent")
+    alike: dict[tuple[int, str], list[Task]] = {}
+    for row in rows.order_by("due_on", "pk"):
+        alike.setdefault((row.dispute_id, row.kind), []).append(row)
+    found = []
+    for (_case, kind), tasks in alike.items():
+        first, case = tasks[0], tasks[0].dispute
+        act, words = TASK_ACTS[Task.Kind(kind)]
+        title = case.title_for(user, type_name(names, case.type_l1, case.type_l2))
+        found.append(
+            Todo(
+                kind="task",
+                when=when_of(first.due_on, today),
+                due_on=first.due_on,
+                left=None,
+                title=_("%(what)s：%(title)s") % {"what": first.get_kind_display(), "title": title},
+                case_no=case.case_no,
+                village=case.village.short_name,
+                tag=str(first.get_kind_display()),
+                note=_("%(n)d 项") % {"n": len(tasks)} if len(tasks) > 1 else "",
+                url=f"/disputes/{case.case_no}/acts/{act}/",
+                action=str(words),
+                primary=True,
+                family=case.is_family,
             )
         )
     return found
@@ -185,7 +229,7 @@ def _sessions(user: User, today: dt.date, names: Names, calendar: WorkCalendar) 
 
 def captures_on_home(user: User, today: dt.date) -> dict[str, Any]:
     """可能激化 that nobody took note of, for officers; what waits to be sorted, for sorters; what waits longer than one
-    working day, for supervisors."""
+    working day, and slips that wait for an answer, for supervisors."""
     scope = user.scope
     visible = Capture.objects.visible_to(user).select_related("village__parent", "desk").order_by("at")
     found: dict[str, Any] = {}
@@ -198,6 +242,11 @@ def captures_on_home(user: User, today: dt.date) -> dict[str, Any]:
         waiting = visible.filter(state=Capture.State.NEW)[:200]
         late = [row for row in waiting if calendar.between(timezone.localdate(row.at), today) > 1]
         found["unsorted"] = late[:20]
+    if scope.has(Role.SUPERVISOR):
+        slips = Slip.objects.readable_by(user).filter(answered_at=None).select_related("dispute").order_by("pk")
+        found["slips"] = list(slips[:20])
+        found["lifted"] = lifts_in_area(user).order_by()[: COUNTED + 1].count()
+        found["most"] = COUNTED
     return found
 
 

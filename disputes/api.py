@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from django.core.exceptions import ValidationError as Unreadable
@@ -48,7 +48,10 @@ from disputes.models import (
     SavedFilter,
 )
 from disputes.moves import MOVES, Status, Tier
-from villages.models import DESK_ROLES, Code, User, in_force
+from disputes.safe import acts
+from disputes.safe.acts import ACTS
+from disputes.safe.models import Slip
+from villages.models import DESK_ROLES, Code, Role, User, in_force
 
 MAX_PARTIES, MAX_FILTERS = 30, 30
 
@@ -79,6 +82,9 @@ class PartyShown(serializers.Serializer):
     guardian_relation = serializers.CharField()
     agent_name = serializers.CharField()
     agent_scope = serializers.CharField()
+    agent_in_writing = serializers.BooleanField()
+    guardian_consent_on = serializers.DateField(allow_null=True)
+    own_wages = serializers.BooleanField()
     contact_name = serializers.CharField()
     language_help = serializers.CharField()
     read_aloud = serializers.BooleanField()
@@ -104,7 +110,10 @@ class ObligationShown(serializers.Serializer):
     what = serializers.CharField()
     amount = serializers.CharField(allow_null=True)
     due_on = serializers.DateField()
+    id = serializers.IntegerField()
     performance = serializers.CharField()
+    performed_on = serializers.DateField(allow_null=True)
+    paid = serializers.CharField(allow_null=True)
 
 
 class AgreementShown(serializers.Serializer):
@@ -115,6 +124,8 @@ class AgreementShown(serializers.Serializer):
     chair = Person()
     agreed_on = serializers.DateField()
     on_the_spot = serializers.BooleanField()
+    signed_on = serializers.DateField(allow_null=True, help_text=_("最后签名盖章的日期"))
+    effective_on = serializers.DateField(help_text=_("生效日期"))
     text = serializers.CharField()
     obligations = ObligationShown(many=True)
 
@@ -251,6 +262,21 @@ class FilterShown(serializers.Serializer):
     query = serializers.CharField()
 
 
+class SlipMade(serializers.Serializer):
+    id = serializers.UUIDField()
+    received_on = serializers.DateField()
+
+
+class SlipShown(SlipMade):
+    """A slip in its own words, to a supervisor."""
+
+    text = serializers.CharField()
+    by = serializers.CharField()
+    at = serializers.DateTimeField()
+    answer = serializers.CharField()
+    answered_at = serializers.DateTimeField(allow_null=True)
+
+
 class Revealed(serializers.Serializer):
     field = serializers.CharField()
     value = serializers.CharField(help_text=_("空的是没有登记"))
@@ -298,6 +324,9 @@ def show_party(party: Party, viewer: Viewer) -> dict[str, Any]:
         "guardian_relation": party.guardian_relation,
         "agent_name": viewer.name(party.agent_name),
         "agent_scope": party.agent_scope,
+        "agent_in_writing": party.agent_in_writing,
+        "guardian_consent_on": None if hidden else party.guardian_consent_on,
+        "own_wages": party.own_wages,
         "contact_name": viewer.name(party.contact_name),
         "language_help": party.language_help,
         "read_aloud": party.read_aloud,
@@ -322,8 +351,9 @@ AS_STORED = (
 EVENT_AS_STORED = (
     "id", "kind", "at", "status_from", "status_to", "tier_from", "tier_to", "round", "version", "is_attempt",
 )
+AGREED = ("round", "result", "track", "agreed_on", "on_the_spot", "signed_on", "effective_on")
 #: Facts of an event that are row numbers of ours and mean nothing outside.
-OURS = {"handler", "agreement", "visits", "submission", "told_new", "told_off"}
+OURS = {"handler", "agreement", "visits", "submission", "told_new", "told_off", "letter", "committee", "office"}
 #: What a list row reads: one statement, no instance.
 IN_ROW = (
     "id", "case_no", "version", "tier", "status", "round", "type_l1", "type_l2", "side_a", "side_b", "protected",
@@ -381,7 +411,7 @@ def show_case(case: Dispute, user: User, at: dt.datetime) -> dict[str, Any]:
 
 def show_agreement(agreement: Agreement, viewer: Viewer) -> dict[str, Any]:
     return {
-        **{name: getattr(agreement, name) for name in ("round", "result", "track", "agreed_on", "on_the_spot")},
+        **{name: getattr(agreement, name) for name in AGREED},
         "organisation": named(agreement.organisation),
         "chair": person(agreement.chair),
         "text": viewer.text(agreement.text),
@@ -391,7 +421,10 @@ def show_agreement(agreement: Agreement, viewer: Viewer) -> dict[str, Any]:
                 "what": viewer.text(row.what),
                 "amount": yuan(row.amount),
                 "due_on": row.due_on,
+                "id": row.pk,
                 "performance": row.performance,
+                "performed_on": row.performed_on,
+                "paid": yuan(row.paid),
             }
             for row in agreement.obligations.all()
         ],
@@ -421,6 +454,11 @@ def show_attachment(row: Attachment, name: Callable[[str], str] = str) -> dict[s
         "by": row.by.name,
         "event": row.event_id,
     }
+
+
+def show_slip(row: Slip, text: str) -> dict[str, Any]:
+    shown = {name: getattr(row, name) for name in ("received_on", "at", "answer", "answered_at")}
+    return {**shown, "id": row.uid, "text": text, "by": row.by.name}
 
 
 # --- what is sent in --------------------------------------------------------------------------------------------------
@@ -501,6 +539,9 @@ class PartyFields(Strict):
     agent_name = optional(50)
     agent_scope = optional(100)
     contact_name = optional(50)
+    agent_in_writing = YesNo(required=False)
+    guardian_consent_on = Day(required=False, allow_null=True, help_text=_("未满 14 周岁的，监护人同意后才登记"))
+    own_wages = YesNo(required=False, help_text=_("已满 16 周岁，靠自己的劳动收入生活，本人同意"))
     language_help = optional(20)
     read_aloud = YesNo(required=False)
     safe_to_call = optional(100)
@@ -639,6 +680,9 @@ class NoteBody(Strict):
 class ConsentBody(Strict):
     consent = Pick([choice for choice in Party.Consent.choices if choice[0]])
     way = optional(20)
+    on = Day(required=False, help_text=_("哪天问的，不填就是今天"))
+    asked_by = Text(required=False, max_length=60, help_text=_("谁问的（账号），不填就是本人"))
+    taken_back = YesNo(required=False, help_text=_("明确拒绝过的，只能由本人撤回"))
 
 
 class RevealBody(Strict):
@@ -648,6 +692,15 @@ class RevealBody(Strict):
 
 class ReasonBody(Strict):
     reason = Text(max_length=500)
+
+
+class SlipBody(Strict):
+    text = Text(max_length=5000)
+    received_on = Day()
+
+
+class SlipAnswerBody(Strict):
+    answer = Text(max_length=500)
 
 
 class FileBody(Strict):
@@ -725,21 +778,25 @@ class Safety(Strict):
         return {name: YesNo(help_text=label) for name, label in catalogue.SAFETY_LABELS.items()}
 
 
-def fact_field(name: str, *, required: bool) -> serializers.Field:
-    """The body field of one fact of the catalogue."""
-    fact = catalogue.FACTS[name]
+def fact_field(name: str, *, required: bool, facts: Mapping[str, catalogue.Fact] = catalogue.FACTS) -> Any:
+    """The body field of one fact of a catalogue."""
+    fact = facts[name]
     options: dict[str, Any] = {"required": required, "help_text": fact.help or fact.label}
     match fact.kind:
         case catalogue.LINE | catalogue.TEXT:
             return Text(max_length=fact.limit, allow_blank=not required, **options)
         case catalogue.DAY:
             return Day(**options)
+        case catalogue.YUAN:
+            return Money(allow_null=not required, **options)
         case catalogue.TICK | catalogue.YES_NO:
             return YesNo(**options)
         case catalogue.CHOICE if name == "tier":
             return Pick(Tier.choices, **options)
         case catalogue.CHOICE:
             return Pick(fixed_choices(fact), **options)
+        case catalogue.OF_CASE:
+            return Whole(min_value=1, max_value=2**53, **options)
         case catalogue.MANY:
             return serializers.ListField(child=Pick(fixed_choices(fact)), min_length=1, max_length=20, **options)
         case catalogue.PERSON | catalogue.OFFICE | catalogue.CASE:
@@ -1015,6 +1072,11 @@ class Disputes(Room):
         case = self.case(case_no)
         party = self.party(case, party_id)
         answer = self.checked(ConsentBody, request.data)
+        if "asked_by" in answer:
+            people = catalogue.people_of_desk(case, request.user)  # type: ignore[arg-type]
+            answer["asked_by"] = people.filter(username=answer["asked_by"]).first()
+            if answer["asked_by"] is None:
+                raise ValidationError({"asked_by": [_g("没有这个选项，在列出的里面选一个")]})
         case.set_consent(party, by=request.user, at=timezone.now(), request=request._request, **answer)  # type: ignore[arg-type]
         party.refresh_from_db()
         return Response(show_party(party, Viewer(case, request.user)))  # type: ignore[arg-type]
@@ -1047,6 +1109,56 @@ class Disputes(Room):
         user: User = request.user  # type: ignore[assignment]
         row = attachments.attach(case, user, timezone.now(), sent["file"], request=request._request)
         return Response(show_attachment(row), status=201)
+
+    @extend_schema(
+        operation_id="disputes_slips",
+        summary=_("对调解员的意见，只有督导能看"),
+        parameters=[CASE_NO],
+        responses=SlipShown(many=True),
+    )
+    @action(detail=True)
+    def slips(self, request: Request, case_no: str) -> Response:
+        case, user, at = self.case(case_no), request.user, timezone.now()
+        if not user.scope.has(Role.SUPERVISOR):  # type: ignore[union-attr]
+            raise NotYours(_g("意见只有督导能看"))
+        rows = Slip.objects.readable_by(user).filter(dispute=case).select_related("by", "dispute")
+        return self.page(rows, lambda row: show_slip(row, row.read(by=user, at=at, request=request._request)))
+
+    @extend_schema(
+        operation_id="disputes_hand_in_slip",
+        summary=_("登记对调解员的意见"),
+        parameters=[CASE_NO],
+        request=SlipBody,
+        responses={201: SlipMade},
+    )
+    @slips.mapping.post
+    @idempotent
+    def hand_in_slip(self, request: Request, case_no: str) -> Response:
+        case, user = self.case(case_no), request.user
+        sent = self.checked(SlipBody, request.data)
+        slip = Slip.objects.hand_in(case=case, by=user, at=timezone.now(), request=request._request, **sent)  # type: ignore[arg-type]
+        return Response({"id": slip.uid, "received_on": slip.received_on}, status=201)
+
+    @extend_schema(
+        operation_id="disputes_answer_slip",
+        summary=_("写明意见怎么处理的，只有督导能办，一条一次"),
+        parameters=[CASE_NO, OpenApiParameter("uid", OpenApiTypes.UUID, OpenApiParameter.PATH)],
+        request=SlipAnswerBody,
+        responses=SlipShown,
+    )
+    @action(
+        detail=True, methods=["post"], url_path=r"slips/(?P<uid>[0-9a-fA-F-]{36})/answer", url_name="slip-answer"
+    )  # fmt: skip
+    @idempotent
+    def answer_slip(self, request: Request, case_no: str, uid: str) -> Response:
+        case, user, at = self.case(case_no), request.user, timezone.now()
+        if not user.scope.has(Role.SUPERVISOR):  # type: ignore[union-attr]
+            raise NotYours(_g("意见只有督导能看"))
+        rows = Slip.objects.readable_by(user).filter(dispute=case).select_related("by", "dispute")
+        row = get_object_or_404(rows, uid=as_uuid(uid))
+        row.close(by=user, at=at, request=request._request, **self.checked(SlipAnswerBody, request.data))
+        row.refresh_from_db(fields=["answer", "answered_at"])
+        return Response(show_slip(row, row.read(by=user, at=at, request=request._request)))
 
     @extend_schema(
         operation_id="disputes_download",
@@ -1110,6 +1222,67 @@ def _route_of(name: str) -> Any:
 
 for _name in MOVES:
     setattr(Disputes, f"move_{_name}", _route_of(_name))
+
+
+# --- acts -------------------------------------------------------------------------------------------------------------
+
+
+class ActsShown(serializers.Serializer):
+    """What may be answered or reported beside the moves."""
+
+    acts = serializers.DictField(
+        child=serializers.CharField(allow_null=True), help_text=_("能办的是 null，现在不能办的是原因")
+    )
+
+
+def body_of_act(name: str) -> type[Strict]:
+    """The body of one act: its facts."""
+    row = ACTS[name]
+    fields = {fact: fact_field(fact, required=fact in row.needs, facts=acts.FACTS) for fact in row.facts}
+    return type(f"Act{name.title().replace('_', '')}", (Strict,), fields)
+
+
+ACT_BODIES = {name: body_of_act(name) for name in ACTS}
+
+
+def _acts(self: Disputes, request: Request, case_no: str) -> Response:
+    user: User = request.user  # type: ignore[assignment]
+    return Response({"acts": acts.acts_for(self.case(case_no), user, timezone.now())})
+
+
+_acts.__name__ = "acts"
+_documented = extend_schema(
+    operation_id="disputes_acts", summary=_("能办的保障和履行事项"), parameters=[CASE_NO], responses=ActsShown
+)
+Disputes.acts = _documented(action(detail=True, pagination_class=None)(_acts))  # type: ignore[attr-defined]
+
+
+def _act_of(name: str) -> Any:
+    @idempotent
+    def make(self: Disputes, request: Request, case_no: str) -> Response:
+        case, user, at = self.case(case_no), request.user, timezone.now()
+        sent = self.checked(ACT_BODIES[name], request.data)
+        sentence = acts.why_not(case, name, by=user, at=at)  # type: ignore[arg-type]
+        facts, errors = acts.clean_all(name, sent, case=case, by=user, today=timezone.localdate(at))  # type: ignore[arg-type]
+        if errors and not sentence:
+            raise FactsMissing(errors)
+        event = case.act(name, by=user, at=at, request=request._request, **facts)  # type: ignore[arg-type]
+        return Response(show_event(event, Viewer(case, user)), status=201)  # type: ignore[arg-type]
+
+    make.__name__ = f"act_{name}"
+    documented = extend_schema(
+        operation_id=f"disputes_act_{name}",
+        summary=ACTS[name].label,
+        description=ACTS[name].hint or None,
+        parameters=[CASE_NO],
+        request=ACT_BODIES[name],
+        responses={201: EventShown},
+    )
+    return documented(action(detail=True, methods=["post"], url_path=f"acts/{name}", url_name=f"act-{name}")(make))
+
+
+for _name in ACTS:
+    setattr(Disputes, f"act_{_name}", _act_of(_name))
 
 
 class SavedFilters(Room):

@@ -14,6 +14,7 @@ class DisputesConfig(AppConfig):
         from disputes.papers import panels as papers
         from disputes.referrals import panels as referrals
         from disputes.referrals.models import settle_pending
+        from disputes.safe import panels as safe
         from disputes.sessions import panels as sessions
         from disputes.sessions.models import call_off_with_the_case
         from disputes.whistles import panels as whistles
@@ -22,6 +23,7 @@ class DisputesConfig(AppConfig):
 
         panels.add("open_cases", _("在办"), filters.open_by_area)
         panels.add("last_walk", _("上次走访"), field.last_visit)
+        sections.add(_("保障与履行"), safe.safeguards_section, key="safeguards", order=20)
         sections.add(_("联调会"), sessions.sessions_section, key="sessions", order=30)
         sections.add(_("督办交办"), inbox.instructions_section, key="instructions", order=35)
         sections.add(_("吹哨支援"), whistles.whistles_section, key="whistles", order=40)

@@ -32,6 +32,7 @@ from disputes.models import (
     Round,
 )
 from disputes.moves import LEAVES, MOVES, Status
+from disputes.safe.models import SHOWN_BEFORE, Task
 from villages.models import Office, User
 
 BATCH = 500
@@ -50,6 +51,7 @@ class Draft:
     obligations: list[Obligation] = field(default_factory=list)
     checks: list[Check] = field(default_factory=list)
     grades: list[DangerGrade] = field(default_factory=list)
+    tasks: list[Task] = field(default_factory=list)
 
     @classmethod
     def register(
@@ -173,6 +175,20 @@ class Draft:
         self.case.result = "withdrawn"
         self.move("withdraw", by, at, reason)
 
+    def keep(self, today: dt.date) -> None:
+        """What was due has been kept, and the rest is still to be: one task per day, as `promised` makes them."""
+        for row in self.obligations:
+            if row.due_on <= today:
+                row.performance, row.performed_on = Obligation.Performance.DONE, row.due_on
+        case, kind = self.case, Task.Kind.PERFORM
+        self.tasks = [
+            Task(
+                dispute=case, round=case.round, kind=kind, office_id=case.desk_id, due_on=day,
+                since=day - dt.timedelta(days=SHOWN_BEFORE[kind]),
+            )
+            for day in sorted({row.due_on for row in self.obligations if row.due_on > today})
+        ]  # fmt: skip
+
     def close(self, by: User, at: dt.datetime, reason: str) -> None:
         self.case.closed_at = at
         self.move("close", by, at, reason)
@@ -197,6 +213,7 @@ def write_cases(drafts: Sequence[Draft]) -> None:
     _insert(Agreement, [draft.agreement for draft in drafts if draft.agreement])
     _insert(Obligation, [row for draft in drafts for row in draft.obligations])
     _insert(Check, [row for draft in drafts for row in draft.checks])
+    _insert(Task, [row for draft in drafts for row in draft.tasks])
     _insert(DangerGrade, [row for draft in drafts for row in draft.grades])
 
 

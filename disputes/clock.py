@@ -15,6 +15,8 @@ from villages.workdays import ONE_DAY, WorkCalendar
 
 TAKE_UP, TIER, CASE, EXTENDED = "take_up", "tier", "case", "extended"
 TOP_TIER = 3
+CONFIRM_DAYS = 30  # calendar days from the agreement's effect: PMA 33
+SECOND_SESSION_DAYS = 7  # working days after the first session of 治安调解: APR 183
 
 
 @dataclass(frozen=True)
@@ -114,3 +116,24 @@ def time_left(due_on: dt.date, kind: str, today: dt.date, calendar: WorkCalendar
     if due_on < today or kind in {CASE, EXTENDED}:
         return Left((due_on - today).days, "days")
     return Left(calendar.between(today, due_on), "workdays")
+
+
+def confirmation_until(effective_on: dt.date) -> dt.date:
+    """The last day on which both parties may ask the court to confirm their agreement (PMA 33)."""
+    return effective_on + ONE_DAY * CONFIRM_DAYS
+
+
+def second_session_until(first: dt.date, calendar: WorkCalendar) -> dt.date:
+    """The last day for the second session of 治安调解 (APR 183)."""
+    return calendar.add(first, SECOND_SESSION_DAYS)
+
+
+def session_problem(held: Sequence[dt.date], day: dt.date, calendar: WorkCalendar, most: int) -> str:
+    """Why no 治安调解 may be held on `day` after the days `held`: "many", "early" or "late"; empty when it may."""
+    if not held:
+        return ""
+    if len(held) >= most:
+        return "many"
+    if day < max(held):
+        return "early"
+    return "late" if day > second_session_until(min(held), calendar) else ""

@@ -19,6 +19,7 @@ from audit import keyring
 from disputes.field.models import Visit
 from disputes.models import Dispute
 from disputes.moves import MOVES
+from disputes.safe.acts import ACTS
 from disputes.sessions.models import Session
 from villages.models import Draft, User
 
@@ -51,6 +52,11 @@ def _move(user: User, rest: str) -> str | None:
 
 def _whistle(user: User, rest: str) -> str | None:
     return _of_case(user, rest, "/disputes/%s/whistles/new/")
+
+
+def _act(user: User, rest: str) -> str | None:
+    name, _colon, case_no = rest.partition(":")
+    return _of_case(user, case_no, f"/disputes/%s/acts/{name}/") if name in ACTS else None
 
 
 def _capture(user: User, rest: str) -> str | None:
@@ -93,6 +99,7 @@ KINDS: dict[str, Callable[[User, str], str | None]] = {
     "whistle": _whistle,
     "referral": _referral,
     "referral-in": _referral_in,
+    "act": _act,
 }
 
 

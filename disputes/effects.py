@@ -20,8 +20,11 @@ from audit.locks import locked
 from disputes.inbox.models import wake_instructions
 from disputes.models import Agreement, Check, Dispute, MoveRefused, Obligation, PauseInterval, Round
 from disputes.moves import MOVES, Status
-from disputes.safeguards import EXCLUSIONS_VERSION
+from disputes.safe.models import Task, end_tasks, promised
+from disputes.safeguards import EXCLUSIONS_VERSION, latest
 from villages.models import Coverage, Role, User
+
+SCREEN_TABLE = "disputes_check"
 
 Kept = tuple[dict[str, Any], str]
 Effect = Callable[[Dispute, "User | None", dt.datetime, Mapping[str, Any]], Kept]
@@ -99,8 +102,7 @@ def settle(case, by, at, facts) -> Kept:
     for party in case.principal_parties():
         answer = facts["consents"].get(party.pk)
         if answer and answer != party.consent:
-            party.consent, party.consent_on = answer, today
-            party.save(update_fields=["consent", "consent_on"])
+            party.answer(answer, by=by, at=at, way=party.consent_way, on=today, asked_by=by)
     chair_roles = facts["chair"].roles_on(facts["agreed_on"])
     track = ""
     if facts["result"] != Agreement.Result.SELF:
@@ -120,27 +122,52 @@ def settle(case, by, at, facts) -> Kept:
     )
     Obligation.objects.bulk_create(Obligation(agreement=agreement, **row) for row in facts.get("obligations") or ())
     if case.is_family:
-        answers = facts["safety"]
-        check = Check(dispute=case, round=case.round, kind=Check.Kind.FAMILY, by=by, at=at)
-        check.outcome = f"yes:{facts.get('disposition')}" if any(answers.values()) else "no"
-        check.sealed = keyring.seal(
-            ",".join(sorted(q for q, yes in answers.items() if yes)),
-            table="disputes_check",
-            column="sealed",
-            uid=check.uid,
-        )
-        check.save()
+        keep_screen(case, by, at, facts)
     if track == Agreement.Track.POLICE:
-        Check.objects.create(
-            dispute=case,
-            round=case.round,
-            kind=Check.Kind.EXCLUSIONS,
-            version=EXCLUSIONS_VERSION,
-            outcome="none",
-            by=by,
-            at=at,
-        )
+        if facts.get("exclusions_clear"):  # asked once more; the wizard's answer stands before
+            keep_exclusions(case, by, at, clear=True)
+        if facts.get("recording"):
+            case.police_tracks.filter(round=case.round).update(recording=facts["recording"])
+    promised(agreement)
     return {"result": agreement.result, "agreement": agreement.pk, "track": track}, agreement.text
+
+
+def keep_screen(case, by, at, facts) -> Check | None:
+    """The answers to the five questions, sealed, with what was done about a yes (DVA 13-17); None when nothing is new.
+
+    Without `safety` a disposition is written to the answers given before.
+    """
+    answers, disposition, stored = facts.get("safety"), facts.get("disposition"), latest(case, Check.Kind.FAMILY)
+    if answers:
+        yes = ",".join(sorted(question for question, said in answers.items() if said))
+    elif stored and disposition and stored.outcome != "no":
+        yes = keyring.unseal(stored.sealed, table=SCREEN_TABLE, column="sealed", uid=stored.uid)
+    else:
+        return None
+    check = Check(dispute=case, round=case.round, kind=Check.Kind.FAMILY, by=by, at=at)
+    check.outcome = f"yes:{disposition or ''}" if yes else "no"
+    check.sealed = keyring.seal(yes, table=SCREEN_TABLE, column="sealed", uid=check.uid)
+    check.save()
+    return check
+
+
+def screened(check: Check) -> list[str]:
+    """Which of the five questions were answered yes. Shown to the handler alone (domain.md 6.5)."""
+    yes = keyring.unseal(check.sealed, table=SCREEN_TABLE, column="sealed", uid=check.uid)
+    return [question for question in yes.split(",") if question]
+
+
+def keep_exclusions(case, by, at, *, clear: bool) -> None:
+    """Version, officer, time and whether any of the seven applied; never which one (domain.md 6.4)."""
+    Check.objects.create(
+        dispute=case,
+        round=case.round,
+        kind=Check.Kind.EXCLUSIONS,
+        version=EXCLUSIONS_VERSION,
+        outcome="none" if clear else "some",
+        by=by,
+        at=at,
+    )
 
 
 def escalate(case, by, at, facts) -> Kept:
@@ -172,7 +199,11 @@ def _told(case, by, at, facts) -> dict[str, Any]:
 
 def refer(case, by, at, facts) -> Kept:
     case.result = f"way_{facts['way']}"[:12]
-    return {"way": facts["way"], **_told(case, by, at, facts)}, facts.get("reason", "")
+    words = facts.get("reason", "")
+    if case.crime_suspected:  # of a suspected crime nothing is kept but that it was handed over (domain.md 6.4)
+        with override(settings.LANGUAGE_CODE):
+            words = _g("已移交公安机关")
+    return {"way": facts["way"], **_told(case, by, at, facts)}, words
 
 
 def end(case, by, at, facts) -> Kept:
@@ -194,6 +225,7 @@ def reopen(case, by, at, facts) -> Kept:
     case.opened_at, case.accepted_at, case.left_at = at, None, None
     case.settled_at = case.closed_at = None
     case.result = ""
+    end_tasks(case, (Task.Kind.PERFORM, Task.Kind.CONFIRM), Task.State.CANCELLED, on=None)
     Round.objects.create(
         dispute=case,
         no=case.round,
@@ -251,13 +283,19 @@ def unmerge(case, by, at, facts) -> Kept:
     return {}, facts["reason"]
 
 
+#: What a part takes over of each party: who they are and what the law asks about the young.
+SPLIT_FIELDS = (
+    "side kind name alias sex birth_on guardian_name guardian_relation guardian_consent_on own_wages safe_to_call"
+).split()
+
+
 def split(case, by, at, facts) -> Kept:
     """The case goes on as the first part; every further part becomes a case of its own with the same parties."""
     made = []
     for part in facts["parts"][1:]:
         parties = []
         for party in case.parties.all():
-            row = {f: getattr(party, f) for f in ("side", "kind", "name", "alias", "sex", "birth_on", "guardian_name")}
+            row = {f: getattr(party, f) for f in SPLIT_FIELDS}
             row.update({name: party.secret.open(name) for name in party.SECRETS} if hasattr(party, "secret") else {})
             parties.append(row)
         new = Dispute.objects.register(

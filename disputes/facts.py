@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 Choices = tuple[tuple[str, Any], ...]
 
 LINE, TEXT, DAY, TICK, YES_NO, CHOICE, MANY = "line", "text", "day", "tick", "yes_no", "choice", "many"
-PERSON, OFFICE, CASE, CONSENTS, OBLIGATIONS, SAFETY, PARTS = (
-    "person", "office", "case", "consents", "obligations", "safety", "parts",
+PERSON, OFFICE, CASE, CONSENTS, OBLIGATIONS, SAFETY, PARTS, YUAN, OF_CASE = (
+    "person", "office", "case", "consents", "obligations", "safety", "parts", "yuan", "of_case",
 )  # fmt: skip
 
 MAX_OBLIGATIONS, MAX_PARTS = 50, 10
@@ -142,6 +142,7 @@ FACTS: dict[str, Fact] = {
     "safety": Fact(_("安全问题"), SAFETY, _("婚恋家庭纠纷逐项回答，只有经办人能看到答案")),
     "disposition": Fact(_("处置"), CHOICE, _("安全问题有“是”时必须选"), choices=_fixed(DISPOSITION_NAMES)),
     "exclusions_clear": Fact(_("不适用治安调解的情形"), YES_NO, EXCLUSION_LIST),
+    "recording": Fact(_("录音录像编号"), LINE, _("现场治安调解不写协议书的必须填。只记编号，不存录像"), limit=60),
     "due_on": Fact(_("新的期限"), DAY),
     "way": Fact(_("引导去的途径"), CHOICE, choices=_fixed(WAYS)),
     "told_ways": Fact(_("已告知的其他途径"), MANY, choices=_fixed(WAYS)),
@@ -176,7 +177,11 @@ def clean_all(
 
 def clean(name: str, raw: Any, *, case: Dispute, by: User, today: dt.date) -> Any:
     """The value of one fact as `perform` expects it, or None; ValidationError with a sentence."""
-    fact = FACTS[name]
+    return read(FACTS[name], raw, case=case, by=by, today=today)
+
+
+def read(fact: Fact, raw: Any, *, case: Dispute, by: User, today: dt.date) -> Any:
+    """The same for a fact that stands in no move."""
     if raw is None or raw == "":
         return False if fact.kind == TICK else None
     return _CLEAN[fact.kind](fact, raw, case, by, today)
@@ -195,6 +200,10 @@ def _day(fact, raw, case, by, today):
 
 
 TRUE, FALSE = (True, "true", "on", "1", "yes"), (False, "false", "off", "0", "no")
+
+
+def _yuan(fact, raw, case, by, today):
+    return parsing.money(raw)
 
 
 def _yes_no(fact, raw, case, by, today):
@@ -301,9 +310,11 @@ _CLEAN: dict[str, Callable] = {
     LINE: _line,
     TEXT: _text,
     DAY: _day,
+    YUAN: _yuan,
     TICK: _yes_no,
     YES_NO: _yes_no,
     CHOICE: _choice,
+    OF_CASE: _choice,  # a row of this case by its id
     MANY: _many,
     PERSON: _row,
     OFFICE: _row,

@@ -19,6 +19,7 @@ from django.utils.translation import gettext_lazy as _
 from disputes import codes, facts, parsing
 from disputes.models import Dispute, Party, rules_on
 from disputes.moves import MOVES, Tier
+from disputes.safeguards import latest
 from villages.models import Area, Coverage, Role, User, in_force
 
 OTHERS_DATA = {"autocomplete": "off"}  # the browser must not offer one party's data for the next
@@ -273,6 +274,11 @@ class PartyForm(Form):
     guardian_phone = phone_field(_("监护人电话"))
     agent_name = name_field(_("代理人"))
     agent_scope = text_field(_("代理权限"), limit=100)
+    agent_in_writing = forms.BooleanField(label=_("代理人有书面授权"), required=False)
+    guardian_consent_on = day_field(
+        _("监护人同意登记的日期"), help_text=_("未满 14 周岁的，监护人同意后才登记个人信息")
+    )
+    own_wages = forms.BooleanField(label=_("已满 16 周岁，靠自己的劳动收入生活，本人同意不通知监护人"), required=False)
     contact_name = name_field(_("单位联系人"))
     language_help = text_field(_("需要翻译的语言"), limit=20)
     read_aloud = forms.BooleanField(label=_("需要宣读"), required=False)
@@ -284,9 +290,10 @@ class PartyForm(Form):
     STORED = (
         ("side", "kind", "name", "alias", "sex", "birth_on", "guardian_name", "guardian_relation", "agent_name")
         + ("agent_scope", "contact_name", "language_help", "read_aloud", "safe_to_call", "consent")
+        + ("agent_in_writing", "guardian_consent_on", "own_wages")
     )  # fmt: skip
     #: Filled in for every row, so that they say nothing about whether somebody is meant.
-    PRESET = ("pk", "side", "kind", "consent", "DELETE", "sex", "read_aloud")
+    PRESET = ("pk", "side", "kind", "consent", "DELETE", "sex", "read_aloud", "agent_in_writing", "own_wages")
 
     def more(self) -> list[BoundField]:
         hidden = (*self.FIRST, "pk", "DELETE", "consent") if self.initial.get("pk") else (*self.FIRST, "pk", "DELETE")
@@ -391,6 +398,7 @@ KEPT = (facts.TEXT, facts.LINE, facts.PARTS)
 class MoveForm(Form):
     """The facts of one move, built from the catalogue and read by it; `version` is what the person had seen."""
 
+    catalogue: Mapping[str, facts.Fact] = facts.FACTS
     version = forms.IntegerField(
         widget=forms.HiddenInput,
         error_messages={
@@ -405,14 +413,22 @@ class MoveForm(Form):
         data = args[0] if args else kwargs.get("data")
         kwargs["initial"] = {"version": case.version, **self._defaults(), **(kwargs.get("initial") or {})}
         super().__init__(*args, **kwargs)
-        self.names = [n for n in MOVES[name].facts if self._applies(n)]
+        self.names = self.wanted()
         self.groups: list[tuple[facts.Fact, str, list[str]]] = []
         self.obligations: Any = None
         for n in self.names:
-            self._add(n, facts.FACTS[n], data)
+            self._add(n, self.catalogue[n], data)
         self.fields["after"] = PickField(
             label=_("保存后"), choices=AFTER_SAVE, widget=forms.RadioSelect, initial=user.after_save
         )
+
+    def wanted(self) -> list[str]:
+        """The facts that are asked of this case and this person."""
+        return [n for n in MOVES[self.move].facts if self._applies(n)]
+
+    def read(self) -> tuple[dict[str, Any], dict[str, str]]:
+        """What was sent, as the door takes it, and a sentence per fact that could not be read."""
+        return facts.clean_all(self.move, self.raw(), case=self.case, by=self.user, today=self.today)
 
     def _defaults(self) -> dict[str, Any]:
         return {
@@ -426,12 +442,17 @@ class MoveForm(Form):
     def _applies(self, name: str) -> bool:
         """Facts that this case can never need are not asked."""
         case = self.case
+        if name in ("safety", "exclusions_clear") and latest(case, {"safety": "family"}.get(name, "exclusions")):
+            return False  # answered on a screen of its own
         if name in ("safety", "disposition"):
             return case.is_family
-        if name in ("track", "exclusions_clear"):
-            return case.tier == Tier.ROOM or self.user.scope.has(Role.OFFICER)
+        by_police = case.tier == Tier.ROOM or self.user.scope.has(Role.OFFICER)
+        if name in ("track", "exclusions_clear", "recording"):
+            return by_police
         if name == "on_the_spot":
-            return case.tier == Tier.VILLAGE
+            return case.tier == Tier.VILLAGE or by_police
+        if name == "reason" and self.move == "refer":
+            return not case.crime_suspected  # only 已移交 and its time are kept
         return True
 
     def _add(self, name: str, fact: facts.Fact, data: Any) -> None:
@@ -476,6 +497,8 @@ class MoveForm(Form):
             return forms.CheckboxInput()
         if kind == facts.DAY:
             return forms.TextInput(attrs={**OTHERS_DATA, "data-date": ""})
+        if kind == facts.YUAN:
+            return forms.TextInput(attrs={**OTHERS_DATA, "inputmode": "decimal", "data-money": ""})
         if kind in (facts.TEXT, facts.PARTS):
             return forms.Textarea(attrs={"rows": 6 if fact.limit > 2000 else 3})
         return forms.TextInput(attrs=dict(OTHERS_DATA))
@@ -507,7 +530,7 @@ class MoveForm(Form):
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}
-        found, errors = facts.clean_all(self.move, self.raw(), case=self.case, by=self.user, today=self.today)
+        found, errors = self.read()
         self.facts = found
         self.tell(errors)
         return data
@@ -609,6 +632,21 @@ class ConsentForm(Form):
         needed=_("选“同意调解”或“明确拒绝”"),
     )
     way = text_field(_("怎么确认的"), limit=20, help_text=_("当面、电话、书面"))
+    on = day_field(_("哪天问的"), help_text=_("不填就是今天"))
+    asked_by = PickField(label=_("谁问的"))
+    taken_back = forms.BooleanField(
+        label=_("本人撤回拒绝"), required=False, help_text=_("明确拒绝过的，只能由本人撤回，要写明怎么确认的")
+    )
+
+    def __init__(self, *args: Any, case: Dispute, user: User, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.people = {person.username: person for person in facts.people_of_desk(case, user)}
+        field = self.fields["asked_by"]
+        assert isinstance(field, PickField)
+        field.choices = [("", _("我本人")), *((name, person.name) for name, person in self.people.items())]
+
+    def clean_asked_by(self) -> User | None:
+        return self.people.get(self.cleaned_data["asked_by"])
 
 
 class ReasonForm(Form):

@@ -23,7 +23,7 @@ from django.utils.translation import gettext_lazy as _
 from audit import keyring
 from audit.locks import locked, once
 from audit.models import record
-from disputes import clock, masking
+from disputes import clock, masking, safeguards
 from disputes.moves import LEAVES, MOVES, OPEN, Status, Tier, guards_of, run_after, run_on_leave
 from villages.models import DESK_ROLES, Area, Coverage, Office, Role, User
 from villages.policy import policy_on
@@ -33,7 +33,10 @@ if TYPE_CHECKING:
     from django.http import HttpRequest
 
 MINOR_UNDER = 18  # years; APR 181, PSA 12
+CHILD_UNDER = 14  # years; PIPL 31
+WAGES_FROM = 16  # years; APR 181
 FAMILY_L1 = "01"
+PROPERTY_L2 = ("0102", "0103")  # family matters about money and property: 抚养赡养, 分家与继承
 
 
 class MoveRefused(Exception):
@@ -533,7 +536,13 @@ class Dispute(models.Model):
         for field in [*self.STATE, "version"]:
             setattr(self, field, getattr(case, field))
         self._prefetched_objects_cache: dict[str, Any] = {}
+        self.forget()
         return event
+
+    def forget(self) -> None:
+        """Read anew what `safeguards.latest` and `safe.models.standing` keep on this instance."""
+        for name in ("_standing", "_answered"):
+            self.__dict__.pop(name, None)
 
     def _told_who_was_first(self, version: int) -> tuple[str, Event | None]:
         event = self.events.filter(version__gt=version).order_by("-pk").first()
@@ -566,6 +575,9 @@ class Dispute(models.Model):
             raise NotYours(_g("你的岗位不记进展。需要的联系责任单位"))
         if self.status in (Status.VOIDED, Status.MERGED):
             raise MoveRefused(_g("案件已%(status)s，不能再记进展") % {"status": self.get_status_display()})
+        sentence = safeguards.why_no_note(self, by, at, way, is_attempt)
+        if sentence:
+            raise MoveRefused(sentence)
         facts: dict[str, Any] = {"way": way} if way else {}
         if happened_on:
             facts["happened_on"] = happened_on.isoformat()
@@ -604,6 +616,9 @@ class Dispute(models.Model):
             if version != case.version:
                 raise Conflict(*case._told_who_was_first(version))
             changed = [f for f, value in (facts or {}).items() if f in self.FACTS and getattr(case, f) != value]
+            sentence = safeguards.stays_registered(case, facts or {})
+            if sentence:
+                raise MoveRefused(sentence)
             for name in changed:
                 setattr(case, name, (facts or {})[name])
             touched = [row for row in (Party.change(case, dict(p)) for p in parties or ()) if row]
@@ -663,20 +678,52 @@ class Dispute(models.Model):
         at: dt.datetime,
         consent: str,
         way: str = "",
+        on: dt.date | None = None,
+        asked_by: User | None = None,
+        taken_back: bool = False,
         request: HttpRequest | None = None,
     ) -> Event:
-        """Record that a party agreed to mediation or clearly refused (PMA 3, 17, 23)."""
+        """Record that a party agreed to mediation or clearly refused: on which day, how, and who asked (PMA 3, 17, 23).
+
+        A refusal is taken back by the party itself and by nobody else: `taken_back` says so, and `way` how.
+        """
         with transaction.atomic():
             case = locked(Dispute.objects.for_page().filter(pk=self.pk)).get()
             sentence = case.may_edit(by)
             if sentence:
                 raise MoveRefused(sentence)
-            row = case.parties.get(pk=party.pk)
-            row.consent, row.consent_on, row.consent_way = consent, timezone.localdate(at), way
-            row.save(update_fields=["consent", "consent_on", "consent_way"])
-            return case._append(
-                "consent", by=by, at=at, facts={"party": row.pk, "side": row.side, "consent": consent}, request=request
-            )
+            row, today = case.parties.get(pk=party.pk), timezone.localdate(at)
+            back = row.consent == Party.Consent.REFUSED and consent == Party.Consent.AGREED
+            if back and not (taken_back and way):
+                raise MoveRefused(
+                    _g("%(name)s 明确拒绝过，要由本人撤回拒绝。勾选“本人撤回拒绝”，写明怎么确认的") % {"name": row.name}
+                )
+            if on and on > today:
+                raise FactsMissing({"on": _g("日期 %(day)s 在今天之后，写实际发生的那天") % {"day": on}})
+            row.answer(consent, by=by, at=at, way=way, on=on or today, asked_by=asked_by or by, taken_back=back)
+            kept = {"party": row.pk, "side": row.side, "consent": consent, "on": (on or today).isoformat()}
+            if back:
+                kept["taken_back"] = True
+            return case._append("consent", by=by, at=at, facts=kept, request=request)
+
+    def act(
+        self,
+        name: str,
+        *,
+        by: User,
+        at: dt.datetime,
+        submission: uuid.UUID | None = None,
+        request: HttpRequest | None = None,
+        **facts: Any,
+    ) -> Event:
+        """Do one of the acts of `disputes.safe.acts`: answer a safeguard, or say what was kept of an agreement.
+
+        The same `submission` twice gives the same event. Raises FactsMissing, NotYours or MoveRefused; then nothing was
+        written.
+        """
+        from disputes.safe import acts  # acts build rows that hang on this module's
+
+        return acts.perform(self, name, by=by, at=at, facts=facts, submission=submission, request=request)
 
     def ask_void(self, *, by: User, at: dt.datetime, reason: str, request: HttpRequest | None = None) -> Event:
         """The first of the two people that voiding a number takes."""
@@ -875,6 +922,10 @@ class Party(models.Model):
     agent_scope = models.CharField(_("代理权限"), max_length=100, blank=True)
     contact_name = models.CharField(_("单位联系人"), max_length=50, blank=True)
     language_help = models.CharField(_("需要翻译的语言"), max_length=20, blank=True)
+    # the guardian's own consent to what is kept about a child under 14 (PIPL 31)
+    guardian_consent_on = models.DateField(_("监护人同意的日期"), null=True, blank=True)
+    own_wages = models.BooleanField(_("已满 16 周岁，靠自己的劳动收入生活，本人同意"), default=False)  # APR 181
+    agent_in_writing = models.BooleanField(_("有书面授权"), default=False)
     read_aloud = models.BooleanField(_("需要宣读"), default=False)
     safe_to_call = models.CharField(_("方便联系的方式"), max_length=100, blank=True)
     consent = models.CharField(_("是否同意调解"), max_length=8, choices=Consent.choices, blank=True)
@@ -909,12 +960,33 @@ class Party(models.Model):
         front, back = (f"{village}:{key}"[:60] for key in near_keys(name))
         return front, back
 
+    def age(self, today: dt.date) -> int | None:
+        """Whole years on `today`; None for organisations and unknown birth dates."""
+        if self.birth_on is None or self.kind != self.Kind.PERSON:
+            return None
+        had_birthday = (today.month, today.day) >= (self.birth_on.month, self.birth_on.day)
+        return today.year - self.birth_on.year - (not had_birthday)
+
     def is_minor(self, today: dt.date) -> bool:
         """Under 18 on `today`; unknown birth dates are not minors."""
-        if self.birth_on is None or self.kind != self.Kind.PERSON:
-            return False
-        had_birthday = (today.month, today.day) >= (self.birth_on.month, self.birth_on.day)
-        return today.year - self.birth_on.year - (not had_birthday) < MINOR_UNDER
+        age = self.age(today)
+        return age is not None and age < MINOR_UNDER
+
+    def answer(
+        self,
+        consent: str,
+        *,
+        by: User,
+        at: dt.datetime,
+        way: str,
+        on: dt.date,
+        asked_by: User,
+        taken_back: bool = False,
+    ) -> None:
+        """Keep an answer to mediation: here the latest, in its history each. Called on the locked case."""
+        self.consent, self.consent_on, self.consent_way = consent, on, way
+        self.save(update_fields=["consent", "consent_on", "consent_way"])
+        self.consents.create(answer=consent, on=on, way=way, taken_back=taken_back, asked_by=asked_by, by=by, at=at)
 
     @classmethod
     def build(cls, **values: Any) -> Party:
@@ -971,9 +1043,13 @@ class Party(models.Model):
         if by.scope.masked:
             raise NotYours(_g("你的岗位只能看到隐去的电话和证件号。确需了解的联系责任单位"))
         handler = self.dispute.handler
-        if self.dispute.is_family and handler and handler.pk != by.pk:
-            return _g("婚恋家庭纠纷的电话和住址只有经办人能看。联系%(who)s") % {"who": handler.name}
-        return None
+        if not self.dispute.is_family or (handler and handler.pk == by.pk):
+            return None
+        if handler is None:
+            return _g("婚恋家庭纠纷的电话和住址只有经办人能看，还没有经办人。先由%(desk)s受理") % {
+                "desk": self.dispute.desk.name
+            }
+        return _g("婚恋家庭纠纷的电话和住址只有经办人能看。联系%(who)s") % {"who": handler.name}
 
     def reveal(self, field: str, *, by: User, at: dt.datetime, reason: str, request: HttpRequest | None = None) -> str:
         """The value in clear; the AccessLog row is written before it is returned."""
@@ -1050,7 +1126,10 @@ class Event(models.Model):
 
     class Meta:
         ordering = ["-pk"]
-        indexes = [models.Index(fields=["dispute", "-id"], name="event_of_a_case_newest_first")]
+        indexes = [
+            models.Index(fields=["dispute", "-id"], name="event_of_a_case_newest_first"),
+            models.Index(fields=["at", "id"], condition=Q(kind="lift"), name="lifted_stops"),
+        ]
 
     @property
     def label(self) -> str:
@@ -1107,6 +1186,23 @@ OTHER_EVENTS = {
     "referral_done": _("移送有结果"),
     "referral_over": _("移送已了结"),
     "referral_in": _("收到移送"),
+    "acceptance": _("受理核对"),
+    "screen": _("安全问题"),
+    "police": _("治安调解适用核对"),
+    "police_session": _("治安调解"),
+    "police_terms": _("治安调解协议内容"),
+    "police_failed": _("治安调解未成或不履行"),
+    "police_dealt": _("治安案件依法处理"),
+    "no_penalty": _("申请不予处罚"),
+    "no_penalty_done": _("审批不予处罚"),
+    "letter": _("告诫书"),
+    "letter_visit": _("告诫书查访"),
+    "signed": _("签名盖章"),
+    "confirm": _("司法确认"),
+    "confirm_ruled": _("司法确认裁定"),
+    "performance": _("履行情况"),
+    "dissuade": _("劝阻"),
+    "lift": _("解除登记"),
 }
 
 
@@ -1171,10 +1267,24 @@ class Agreement(models.Model):
     chair = models.ForeignKey(User, models.PROTECT, related_name="+")
     agreed_on = models.DateField()
     on_the_spot = models.BooleanField(default=False)
+    signed_on = models.DateField(_("最后签名盖章的日期"), null=True, blank=True)
     text = models.TextField(blank=True)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["dispute", "round"], name="one_agreement_per_round")]
+
+    @property
+    def effective_on(self) -> dt.date:
+        """Written: the last signature or seal, where that day is known; oral: the day of agreement (PMA 28-30)."""
+        written = self.result == self.Result.WRITTEN
+        return self.signed_on if written and self.signed_on else self.agreed_on
+
+    @property
+    def may_be_confirmed(self) -> bool:
+        """People's mediation alone, and nothing about identity, adoption or marriage (司法确认规定 4)."""
+        case = self.dispute
+        status_matter = case.is_family and case.type_l2 not in PROPERTY_L2
+        return self.track == self.Track.PEOPLE and self.result != self.Result.SELF and not status_matter
 
 
 class Obligation(models.Model):
@@ -1185,7 +1295,25 @@ class Obligation(models.Model):
     what = models.CharField(_("履行内容"), max_length=300)
     amount = models.DecimalField(_("金额（元）"), max_digits=14, decimal_places=2, null=True, blank=True)
     due_on = models.DateField(_("履行期限"))
-    performance = models.CharField(max_length=1, blank=True)  # the six codes of domain.md 4.6
+
+    class Performance(models.TextChoices):
+        """domain.md 4.6."""
+
+        ON_THE_SPOT = "1", _("当场履行")
+        DONE = "2", _("已履行完毕")
+        PARTLY = "3", _("部分履行")
+        NOT_DUE = "4", _("未到期")
+        OVERDUE = "5", _("逾期未履行")
+        RETRACTED = "6", _("反悔/起诉")
+
+    performance = models.CharField(_("履行情况"), max_length=1, choices=Performance.choices, blank=True)
+    performed_on = models.DateField(_("履行日期"), null=True, blank=True)
+    paid = models.DecimalField(_("已付金额（元）"), max_digits=14, decimal_places=2, null=True, blank=True)
+    reported_by = models.ForeignKey(User, models.PROTECT, null=True, blank=True, related_name="+")
+    reported_at = models.DateTimeField(null=True, blank=True)
+
+    #: Nothing more is expected: kept, or taken to court.
+    FINAL = (Performance.ON_THE_SPOT, Performance.DONE, Performance.RETRACTED)
 
     class Meta:
         ordering = ["due_on", "pk"]
@@ -1198,6 +1326,7 @@ class Check(models.Model):
         FAMILY = "family", _("安全问题")
         EXCLUSIONS = "exclusions", _("不适用治安调解的情形")
         TOLD = "told", _("告知其他途径")
+        ACCEPTANCE = "acceptance", _("受理核对")
 
     uid = models.UUIDField(default=uuid.uuid4, editable=False)
     dispute = models.ForeignKey(Dispute, models.CASCADE, related_name="checks")
@@ -1282,5 +1411,6 @@ from disputes.field import models as _field  # noqa: E402, F401
 from disputes.inbox import models as _inbox  # noqa: E402, F401
 from disputes.papers import dossier as _papers  # noqa: E402, F401
 from disputes.referrals import models as _referrals  # noqa: E402, F401
+from disputes.safe import models as _safe  # noqa: E402, F401
 from disputes.sessions import models as _sessions  # noqa: E402, F401
 from disputes.whistles import models as _whistles  # noqa: E402, F401

@@ -15,7 +15,7 @@ from django.utils.translation import ngettext
 
 from disputes import clock, codes, facts, masking, panels
 from disputes.forms import NOTE_WAYS
-from disputes.models import Agreement, Attachment, Check, Dispute, Event, MoveRefused, Party
+from disputes.models import Agreement, Attachment, Check, Dispute, Event, MoveRefused, Obligation, Party
 from disputes.moves import MOVES, OPEN, Status, Tier
 from disputes.referrals.models import Referral
 from disputes.whistles.models import Call
@@ -69,7 +69,23 @@ ICONS = {
     "referral_done": ("check-circle-fill", "g"),
     "referral_over": ("x-circle", ""),
     "referral_in": ("inbox", "b"),
+    "police_failed": ("exclamation-triangle-fill", "r"),
+    "performance": ("clipboard-check", "g"),
+    "letter": ("shield-check", "a"),
+    "confirm": ("file-text", "b"),
 }
+#: Days in the facts of an event that the timeline tells.
+DAYS = (
+    ("due_on", _("新的期限")),
+    ("until", _("延期到")),
+    ("told_on", _("告知日期")),
+    ("held_on", _("调解日期")),
+    ("failed_on", _("未成或不履行的日期")),
+    ("requested_on", _("申请日期")),
+    ("ruled_on", _("裁定日期")),
+    ("signed_on", _("最后签名盖章的日期")),
+    ("dissuaded_on", _("劝阻日期")),
+)
 UP_TO = {2: _("警务室"), 3: _("综治中心")}
 #: Moves that everybody expects to see, in order; where they are refused they stand there with the reason.
 EXPECTED = {
@@ -444,6 +460,12 @@ class CasePage:
             title = f"{title}：{Tier(event.tier_from).label} → {Tier(event.tier_to).label}"
         elif event.kind == "consent":
             title = f"{title}：{Party.Side(kept['side']).label} {Party.Consent(kept['consent']).label}"
+            if kept.get("taken_back"):
+                notes.append(_g("本人撤回拒绝"))
+        elif event.kind == "dissuade":
+            title = f"{title}：{Party.Side(kept['side']).label} {kept['dissuaded_at']}"
+        elif event.kind == "performance":
+            title = f"{title}：{Obligation.Performance(kept['performance']).label}"
         elif event.kind == "grade":
             title = f"{title}：{Dispute.Danger(kept['level']).label}"
         elif event.kind == "whistle_answer":
@@ -453,7 +475,7 @@ class CasePage:
         if kept.get("session"):
             when = timezone.localtime(dt.datetime.fromisoformat(kept["starts_at"]))
             notes.append(_g("约在 %(when)s") % {"when": when.strftime("%Y-%m-%d %H:%M")})
-        for key, label in (("due_on", _("新的期限")), ("until", _("延期到")), ("told_on", _("告知日期"))):
+        for key, label in DAYS:
             if kept.get(key):
                 notes.append(f"{label} {kept[key]}")
         if kept.get("told_ways"):
@@ -542,6 +564,7 @@ class CasePage:
             (_("联系人"), party.contact_name),
             (_("需要翻译"), party.language_help),
             (_("方便联系"), party.safe_to_call),
+            (_("监护人同意登记"), party.guardian_consent_on and party.guardian_consent_on.isoformat()),
         ):
             if value:
                 lines.append(f"{label} {value}")
@@ -616,6 +639,7 @@ class CasePage:
                     "what": self.veil(o.what),
                     "amount": o.amount,
                     "due_on": o.due_on,
+                    "kept": o.get_performance_display() if o.performance else "--",
                 }
                 for o in row.obligations.all()
             ],

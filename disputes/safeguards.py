@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from disputes.masking import mask_name
 from villages.models import Role
 
 if TYPE_CHECKING:
-    from disputes.models import Dispute
+    from disputes.models import Check, Dispute, Party
     from villages.models import User
 
     Facts = Mapping[str, Any] | None
@@ -26,6 +27,53 @@ SAFETY_QUESTIONS = ("beating", "restraint", "insult", "threat", "fear")
 #: What a family case with a yes needs besides an agreement (DVA 16, 17, 23).
 DISPOSITIONS = ("criticism", "warning_letter", "protection_order", "police")
 EXCLUSIONS_VERSION = "APR-179/2018"
+ACCEPTANCE_VERSION = "PMR-22/2002"  # 人民调解工作若干规定 22
+#: Compensation for land that was taken is outside land arbitration (农村土地承包经营纠纷调解仲裁法 2).
+TAKEN_LAND = ("1101", "1102", "1105")
+
+
+def latest(case: Dispute, kind: str) -> Check | None:
+    """The latest answer of the present round to this kind of check; one query for all kinds, once per instance."""
+    if "_answered" not in case.__dict__:
+        case.__dict__["_answered"] = {
+            row.kind: row for row in case.checks.filter(round=case.round).select_related("by").order_by("pk")
+        }
+    return case.__dict__["_answered"].get(kind)
+
+
+def no_mediation(case: Dispute, by: User | None, at: dt.datetime) -> str | None:
+    """Why no session of mediation may be held, whoever chairs it: refusal, suspected crime, bullying, acceptance."""
+    names = case.refusing_parties()
+    if names:
+        shown = [mask_name(name) for name in names] if case.names_hidden_from(by) else names
+        return _(
+            "%(names)s 明确表示不愿意调解，不能再调解。可以调解不成或引导其他途径；本人改变主意的，先记“本人撤回拒绝”"
+        ) % {"names": "、".join(shown)}
+    return handed_over(case, by, None, at) or bullying(case, by, None, at) or not_acceptable(case, by, None, at)
+
+
+def why_no_note(case: Dispute, by: User, at: dt.datetime, way: str, is_attempt: bool) -> str | None:
+    """Why this progress note cannot be written; None when it can."""
+    if way == "phone" and case.is_family and not any(p.safe_to_call for p in case.principal_parties()):
+        return no_safe_call()
+    return no_mediation(case, by, at) if is_attempt else None
+
+
+def no_safe_call() -> str:
+    """Nobody in a family case is called without a note when and where that is safe (DVA 5)."""
+    return _("婚恋家庭纠纷没有登记“方便联系的方式”，不能打电话。改为入户或当面，或者先在“当事人”里补上")
+
+
+def stays_registered(case: Dispute, facts: Mapping[str, Any]) -> str | None:
+    """What stops a mediation is not edited away: an officer lifts it with a reason (`lift`)."""
+    for name in ("crime_suspected", "bullying"):
+        if getattr(case, name) and facts.get(name) is False:
+            return _("涉嫌犯罪、学生欺凌登记后不能直接改掉，由民警在“解除登记”里写明理由")
+    if case.is_family and facts.get("type_l1", case.type_l1) != case.type_l1:
+        screen = latest(case, "family")
+        if (screen and screen.outcome != "no") or case.letters.exists():
+            return _("安全问题有“是”或者出过告诫书，纠纷类型不能改成别的大类")
+    return None
 
 
 def past_case_limit(case: Dispute, by: User | None, facts: Facts, at: dt.datetime) -> str | None:
@@ -41,7 +89,7 @@ def attempt_first(case: Dispute, by: User | None, facts: Facts, at: dt.datetime)
     """A person escalates after one recorded attempt at this tier, or when it may come to blows (PMA 25)."""
     if by is None or facts is None or facts.get("may_escalate"):
         return None
-    if case.attempts_at_this_tier().exists():
+    if case.attempts_at_this_tier().exists() or no_mediation(case, by, at):  # what may not be tried need not be
         return None
     return _("先登记至少一次调解（记进展，选“调解”），或者勾选“可能激化”")
 
@@ -95,11 +143,86 @@ def bullying(case: Dispute, by: User | None, facts: Facts, at: dt.datetime) -> s
     return None
 
 
+def handed_over(case: Dispute, by: User | None, facts: Facts, at: dt.datetime) -> str | None:
+    """Suspected crime neither ends nor is withdrawn here: it is handed to the police (PSA 3)."""
+    if case.crime_suspected:
+        return _("本案登记了涉嫌犯罪，只能移交。选“引导其他途径”，转公安机关")
+    return None
+
+
+def where_it_goes(case: Dispute, by: User | None, facts: Facts, at: dt.datetime) -> str | None:
+    """Suspected crime and bullying have ways of their own; of a crime only 已移交 and its time are kept (PSA 3, 60)."""
+    if facts is None:
+        return None
+    if case.crime_suspected and facts["way"] != "police":
+        return _("本案登记了涉嫌犯罪，引导去的途径只能选“公安机关依法处理”")
+    if case.crime_suspected and facts.get("reason"):
+        return _("涉嫌犯罪的只记已移交和时间，不写案情。把理由清空再办")
+    if case.bullying and facts["way"] not in ("police", "admin"):
+        return _("本案登记了学生欺凌，引导去的途径选“公安机关依法处理”或“行政途径”（教育部门）")
+    if facts["way"] == "arbitral" and case.type_l2 in TAKEN_LAND:
+        return _("征收补偿不属于农村土地承包仲裁的范围。选“行政途径”（行政复议）或“向人民法院起诉”")
+    return None
+
+
+def not_acceptable(case: Dispute, by: User | None, facts: Facts, at: dt.datetime) -> str | None:
+    """Answered on the acceptance list: reserved to an authority, or already in its hands (若干规定 22, check)."""
+    check = latest(case, "acceptance")
+    if check and check.outcome != "fit":
+        return _("受理核对的结果是不属于人民调解受理范围。选“引导其他途径”，核对有误的重新核对")
+    return None
+
+
 def minor_without_guardian(case: Dispute, by: User | None, facts: Facts, at: dt.datetime) -> str | None:
-    """Parents or guardians of minors are told to attend (APR 181)."""
-    names = [p.name for p in case.parties.all() if p.is_minor(timezone.localdate(at)) and not p.guardian_name]
+    """Parents or guardians of minors are told to attend (APR 181); from 16 not of who lives on own wages and agrees."""
+    today = timezone.localdate(at)
+    names = [party.name for party in case.parties.all() if lacks_guardian(party, today)]
     if names:
         return _("%(names)s 未满 18 周岁，还没有登记监护人。先在“当事人”里补上监护人") % {"names": "、".join(names)}
+    return None
+
+
+def lacks_guardian(party: Party, today: dt.date) -> bool:
+    """Whether a guardian must be registered for this party."""
+    from disputes.models import WAGES_FROM
+
+    alone = party.own_wages and (party.age(today) or 0) >= WAGES_FROM
+    return party.is_minor(today) and not party.guardian_name and not alone
+
+
+def child_without_consent(case: Dispute, by: User | None, facts: Facts, at: dt.datetime) -> str | None:
+    """What is kept about a child under 14 takes the guardian's consent (PIPL 31)."""
+    today = timezone.localdate(at)
+    names = [party.name for party in case.parties.all() if lacks_consent(party, today)]
+    if names:
+        return _("%(names)s 未满 14 周岁，监护人还没有同意登记个人信息。先在“当事人”里填监护人同意的日期") % {
+            "names": "、".join(names)
+        }
+    return None
+
+
+def lacks_consent(party: Party, today: dt.date) -> bool:
+    """Whether a guardian's consent must be dated for this party."""
+    from disputes.models import CHILD_UNDER
+
+    age = party.age(today)
+    return age is not None and age < CHILD_UNDER and not party.guardian_consent_on
+
+
+def agents(case: Dispute, by: User | None, facts: Facts, at: dt.datetime) -> str | None:
+    """On the police track the victim's agent is appointed in writing, with scope; the suspect has none (APR 181)."""
+    from disputes.safe.models import standing
+
+    track = standing(case).track
+    for party in case.principal_parties():
+        if not party.agent_name:
+            continue
+        if track and party.side in track.suspect:
+            return _("违法嫌疑人不能委托代理人参加治安调解，%(name)s 要由本人参加。先在“当事人”里去掉代理人") % {
+                "name": party.name
+            }
+        if not (party.agent_in_writing and party.agent_scope):
+            return _("%(name)s 的代理人要有书面授权并写明代理权限。先在“当事人”里补上") % {"name": party.name}
     return None
 
 
@@ -125,23 +248,123 @@ def family_screen(case: Dispute, by: User | None, facts: Facts, at: dt.datetime)
     """A family case answers five questions; with any yes it cannot be closed as settled alone (DVA 2, 13–17, 23)."""
     if facts is None or not case.is_family:
         return None
-    answers = facts.get("safety") or {}
-    missing = [q for q in SAFETY_QUESTIONS if answers.get(q) is None]
-    if missing:
-        return _("婚恋家庭纠纷要先逐项回答五个安全问题，还差 %(n)s 项") % {"n": len(missing)}
-    if any(answers.values()) and facts.get("disposition") not in DISPOSITIONS:
+    answers, stored = facts.get("safety") or {}, latest(case, "family")
+    if answers or stored is None:
+        sentence = unanswered_questions(answers)
+        if sentence:
+            return sentence
+        dangerous, disposition = says_yes(answers), facts.get("disposition")
+    else:
+        outcome, _colon, known = stored.outcome.partition(":")
+        dangerous, disposition = outcome == "yes", facts.get("disposition") or known
+    if dangerous and disposition not in DISPOSITIONS:
         return _("安全问题有“是”，不能只按化解处理。写明处置：批评教育、告诫书、人身安全保护令或已转公安")
     return None
+
+
+def unanswered_questions(answers: Mapping[str, Any]) -> str | None:
+    """How many of the five questions are still open."""
+    missing = open_questions(answers)
+    if missing:
+        return _("婚恋家庭纠纷要先逐项回答五个安全问题，还差 %(n)s 项") % {"n": missing}
+    return None
+
+
+def open_questions(answers: Mapping[str, Any]) -> int:
+    return sum(answers.get(question) is None for question in SAFETY_QUESTIONS)
+
+
+def says_yes(answers: Mapping[str, Any]) -> bool:
+    """Whether any of the five was answered yes: then a disposition is written, too."""
+    return any(answers.get(question) for question in SAFETY_QUESTIONS)
 
 
 def exclusions(case: Dispute, by: User | None, facts: Facts, at: dt.datetime) -> str | None:
     """Any of the seven exclusions stops the public-security path (APR 179); which one is not stored."""
     if facts is None or facts.get("track") != "police" or facts["result"] == "self":
         return None
-    if facts.get("exclusions_clear") is None:
+    clear, stored = facts.get("exclusions_clear"), latest(case, "exclusions")
+    if clear is None and stored:
+        clear = stored.outcome == "none"
+    if clear is None:
         return _("治安调解要先核对七种不适用调解的情形，选“都没有”或“有”")
-    if not facts["exclusions_clear"]:
-        return _("有不适用治安调解的情形，不能按治安调解化解。选“引导其他途径”，转公安机关查处")
+    if not clear or (stored and stored.outcome != "none"):
+        return excluded()
+    return None
+
+
+def excluded() -> str:
+    """At least one of the seven exclusions applies (APR 179)."""
+    return _("有不适用治安调解的情形，不能按治安调解化解。选“引导其他途径”，转公安机关查处")
+
+
+def police_applies(case: Dispute) -> str | None:
+    """Why 治安调解 does not apply as far as the wizard was answered; None when it does (APR 178-179, 185)."""
+    from disputes.safe.models import standing
+
+    track = standing(case).track
+    if track is None:
+        return _("治安调解先做适用核对（三步），在案件页“保障与履行”里办理")
+    if track.deed == track.Deed.CIVIL:
+        return _("核对结果只是民间纠纷，不是治安违法，不能按治安调解办理。按人民调解办理，或告知向法院起诉")
+    if not track.fits:
+        return _("核对结果不符合治安调解的条件。选“引导其他途径”，转公安机关查处")
+    stored = latest(case, "exclusions")
+    if stored and stored.outcome != "none":
+        return excluded()
+    if track.failure:
+        return _("治安调解已登记未成，由公安机关依法处理。民事赔偿可以按人民调解办理，或告知向法院起诉")
+    return None
+
+
+def police_track(case: Dispute, by: User | None, facts: Facts, at: dt.datetime) -> str | None:
+    """An agreement under police chair: applicable, held and recorded, and complete (PSA 9, 108; APR 178-184)."""
+    if facts is None or facts.get("track") != "police" or facts["result"] == "self":
+        return None
+    sentence = police_applies(case) or agents(case, by, facts, at)
+    if sentence:
+        return sentence
+    from disputes.safe.models import standing
+
+    track = standing(case).track
+    assert track is not None
+    if facts.get("on_the_spot"):
+        return _on_the_spot(track, facts)
+    if not standing(case).sessions:
+        return _("还没有登记治安调解的时间、地点和民警人数。先记一次治安调解；当场调解并当场履行的勾选“当场化解”")
+    if facts["result"] != "written":
+        return _("治安调解要有协议书，结果选“书面协议”；只有当场调解、当场履行并录音录像的可以不写")
+    missing = track.missing_terms()
+    if missing:
+        return _("治安调解协议还缺：%(what)s。先在“治安调解协议内容”里写全") % {"what": "、".join(missing)}
+    return None
+
+
+def _on_the_spot(track: Any, facts: Mapping[str, Any]) -> str | None:
+    """现场治安调解: trivial, clear, undisputed, kept at once; a full recording replaces the paper (APR 178)."""
+    if not track.plain:
+        return _("现场治安调解要情节轻微、事实清楚、对损失没有争议。重新核对并勾选，或者不选“当场化解”")
+    late = [row for row in facts.get("obligations") or () if row["due_on"] != facts["agreed_on"]]
+    if late:
+        return _("现场治安调解要当场履行，履行期限写达成那天；以后履行的不选“当场化解”")
+    if facts["result"] != "written" and not facts.get("recording"):
+        return _("现场治安调解不写协议书的，要全程录音录像并填录音录像编号")
+    return None
+
+
+def obligations_unanswered(case: Dispute, by: User | None, facts: Facts, at: dt.datetime) -> str | None:
+    """Performance is followed to the end: what is due is answered, or the reason why not is written (PMA 31)."""
+    if facts is None or facts.get("reason"):
+        return None
+    from disputes.safe.models import standing
+
+    today, silent = timezone.localdate(at), ("", "4")
+    rows = [row for row in standing(case).obligations if row.performance in silent and row.due_on <= today]
+    if rows:
+        return _("有 %(n)s 项履行到期了还没有记结果（最早 %(day)s）。先记履行情况，或者写明结案理由") % {
+            "n": len(rows),
+            "day": min(row.due_on for row in rows),
+        }
     return None
 
 

@@ -30,4 +30,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("disputes.whistles.urls")),
     path("", include("disputes.inbox.urls")),
     path("", include("disputes.referrals.urls")),
+    path("", include("disputes.safe.urls")),
 ]

@@ -44,6 +44,7 @@ from disputes.matching import suggestions
 from disputes.models import Attachment, Conflict, Dispute, FactsMissing, MoveRefused, NotYours, Party, SavedFilter
 from disputes.moves import MOVES, Status
 from disputes.rows import draw_rows
+from disputes.safe.ways import ways_for
 from villages.models import DESK_ROLES, User
 from villages.workdays import load_calendar
 
@@ -458,6 +459,7 @@ def _move_page(
         "restored": restored,
         "draft_key": f"move:{form.move}:{found.case_no}",
         "sections": form.sections(),
+        "ways": [text for _code, text in ways_for(found)] if form.move in ("end", "refer") else [],
         "due": pages.due_label(found, timezone.localdate(now), found.rules(now).calendar),
     }
     return render(request, "disputes/move.html", context, status=status)
@@ -529,7 +531,8 @@ def consent(request: HttpRequest, case_no: str, party: int) -> HttpResponse:
     row = next((p for p in found.parties.all() if p.pk == party), None)
     if row is None:
         raise Http404
-    form = ConsentForm(request.POST or None, initial={"consent": row.consent, "way": row.consent_way})
+    sent = request.POST if request.method == "POST" else None
+    form = ConsentForm(sent, case=found, user=user, initial={"consent": row.consent})
     if request.method == "POST" and form.is_valid():
         found.set_consent(row, by=user, at=timezone.now(), request=request, **form.cleaned_data)
         messages.success(request, _("调解意愿已记录"))
@@ -539,11 +542,12 @@ def consent(request: HttpRequest, case_no: str, party: int) -> HttpResponse:
         return refused(request, sentence, case_no)
     heading = _("%(name)s是否同意调解") % {"name": row.name}
     hint = _("单独问过本人再填。有一方明确拒绝的，不能继续调解")
-    return _small_form(request, found, form, heading=heading, hint=hint, button=_("保存意愿"))
+    history = list(row.consents.select_related("asked_by", "by"))
+    return _small_form(request, found, form, heading=heading, hint=hint, button=_("保存意愿"), history=history)
 
 
 def _small_form(
-    request: HttpRequest, found: Dispute, form: Any, *, heading: str, hint: str, button: str
+    request: HttpRequest, found: Dispute, form: Any, *, heading: str, hint: str, button: str, **more: Any
 ) -> HttpResponse:
     status = 422 if form.is_bound and form.errors else 200
     context = {
@@ -553,6 +557,7 @@ def _small_form(
         "heading": heading,
         "hint": hint,
         "button": button,
+        **more,
     }
     return render(request, "disputes/small_form.html", context, status=status)
 

@@ -15,8 +15,9 @@ from django.utils.translation import gettext_lazy as _
 from audit.locks import skip_locked
 from disputes.field.models import Capture
 from disputes.inbox.models import Instruction
-from disputes.models import Dispute, Event, Party
+from disputes.models import Dispute, Event, Obligation, Party
 from disputes.referrals.models import Referral
+from disputes.safe.models import Task
 from disputes.sessions.models import INVITED_ROLES, Session
 from disputes.whistles.models import Call
 from villages.models import Office, Role, User
@@ -72,15 +73,7 @@ class ReturnVisit(models.Model):
         UPSET = "upset", _("有情绪")
         RELAPSE = "relapse", _("有反弹苗头")
 
-    class Performance(models.TextChoices):
-        """domain.md 4.6."""
-
-        ON_THE_SPOT = "1", _("当场履行")
-        DONE = "2", _("已履行完毕")
-        PARTLY = "3", _("部分履行")
-        NOT_DUE = "4", _("未到期")
-        OVERDUE = "5", _("逾期未履行")
-        RETRACTED = "6", _("反悔/起诉")
+    Performance = Obligation.Performance  # one answer about all that was promised
 
     dispute = models.ForeignKey(Dispute, models.CASCADE, related_name="visits", db_index=False)
     round = models.PositiveSmallIntegerField()
@@ -177,6 +170,8 @@ class Reminder(models.Model):
         WHISTLE_OVERDUE = "whistle_overdue", _("吹哨已逾期")
         ANSWER_DUE = "answer_due", _("今天要答复督办、交办")
         ANSWER_OVERDUE = "answer_overdue", _("督办、交办逾期未答复")
+        TASK_DUE = "task_due", _("履行、查访等今天到期")
+        TASK_OVERDUE = "task_overdue", _("履行、查访等已逾期")
 
     class State(models.TextChoices):
         PENDING = "pending", _("待发")
@@ -241,6 +236,8 @@ class Reminder(models.Model):
         if self.kind in (self.Kind.ANSWER_DUE, self.Kind.ANSWER_OVERDUE):
             asked = Instruction.objects.filter(dispute=self.dispute_id, due_on=self.day, dispute__desk=office_id)
             return asked.pending().exists()
+        if self.kind in (self.Kind.TASK_DUE, self.Kind.TASK_OVERDUE):
+            return Task.objects.open().filter(dispute=self.dispute_id, due_on=self.day, office=office_id).exists()
         return ReturnVisit.objects.planned().filter(dispute=self.dispute_id, due_on=self.day, office=office_id).exists()
 
     def finish(self, *, at: dt.datetime, state: str, error: str = "", again_at: dt.datetime | None = None) -> bool:

@@ -21,6 +21,7 @@ from audit import idempotency
 from disputes import attachments
 from disputes.inbox.models import Instruction
 from disputes.models import Dispute, Event, MoveRefused, rules_on
+from disputes.safe.models import Task
 from disputes.sessions.models import Session
 from disputes.whistles.models import Call
 from followups import alarms
@@ -148,15 +149,18 @@ def plan_reminders(moment: Callable[[], dt.datetime]) -> int:
     # the day before; a day that was slept through is made good on the morning itself
     sessions = Session.objects.planned().order_by().annotate(due_on=TruncDate("starts_at"))
     sessions = sessions.filter(starts_at__gt=at, due_on__lte=today + dt.timedelta(days=1))
+    tasks = Task.objects.still_useful(today).order_by().filter(due_on__lte=today)
     asked = Instruction.objects.pending().order_by().filter(due_on__lte=today)
     on_visits = {kind.VISIT_SOON: soon, kind.VISIT_DUE: due, kind.VISIT_OVERDUE: late}
-    lacking = [
-        *_lacking({kind.DUE: due, kind.OVERDUE: late}, cases, "pk", "desk_id"),
-        *_lacking(on_visits, visits, "dispute_id", "office_id"),
-        *_lacking({kind.ANSWER_DUE: due, kind.ANSWER_OVERDUE: late}, asked, "dispute_id", "dispute__desk_id"),
-        *_lacking({kind.WHISTLE_DUE: due, kind.WHISTLE_OVERDUE: late}, calls, "whistle__dispute_id", "pk"),
-        *_lacking({kind.SESSION_SOON: Q(due_on__gte=today)}, sessions, "dispute_id", "pk"),
-    ]
+    first, *others = (
+        _lacking({kind.DUE: due, kind.OVERDUE: late}, cases, "pk", "desk_id"),
+        _lacking(on_visits, visits, "dispute_id", "office_id"),
+        _lacking({kind.TASK_DUE: due, kind.TASK_OVERDUE: late}, tasks, "dispute_id", "office_id"),
+        _lacking({kind.ANSWER_DUE: due, kind.ANSWER_OVERDUE: late}, asked, "dispute_id", "dispute__desk_id"),
+        _lacking({kind.WHISTLE_DUE: due, kind.WHISTLE_OVERDUE: late}, calls, "whistle__dispute_id", "pk"),
+        _lacking({kind.SESSION_SOON: Q(due_on__gte=today)}, sessions, "dispute_id", "pk"),
+    )
+    lacking: list[Lacking] = list(first.union(*others, all=True))  # one query, however many kinds there are
     desks: dict[int, list[int]] = {}
 
     def told(what: str, whom: int) -> list[int]:
@@ -182,13 +186,13 @@ def plan_reminders(moment: Callable[[], dt.datetime]) -> int:
 Lacking = tuple[str, int, dt.date, int]
 
 
-def _lacking(kinds: Mapping[Reminder.Kind, Q], rows: QuerySet, case: str, whom: str) -> list[Lacking]:
+def _lacking(kinds: Mapping[Reminder.Kind, Q], rows: QuerySet, case: str, whom: str) -> QuerySet:
     """Kind, case, day and office, call or session of those rows for whose slot no reminder of their kind stands."""
     kind = Case(*(When(when, then=Value(str(name))) for name, when in kinds.items()), output_field=CharField())
     slot = Concat(Cast(OuterRef("due_on"), CharField()), Value("/"), Cast(OuterRef(whom), CharField()))
     written = Reminder.objects.filter(dispute=OuterRef(case), kind=OuterRef("told"), slot=slot)
     found = rows.annotate(told=kind).filter(~Exists(written))
-    return list(found.values_list("told", case, "due_on", whom).distinct())
+    return found.values_list("told", case, "due_on", whom).distinct()
 
 
 def _chunks(rows: list[Lacking], size: int) -> Iterator[list[Lacking]]:

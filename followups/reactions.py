@@ -171,6 +171,16 @@ def tell_the_sender(event: Event) -> None:
         tell(event, people_at(row.desk_id, event.desk_id), event.kind)
 
 
+def tell_the_police(event: Event) -> None:
+    """治安调解 came to nothing: the officers whose task it is now."""
+    tell(event, people_at(event.facts["office"]), event.kind)
+
+
+def tell_who_visits(event: Event) -> None:
+    """A 告诫书: the village committee visits both sides, too (DVA 17)."""
+    tell(event, people_at(event.facts["committee"]), event.kind)
+
+
 # fmt: off
 REACTIONS: Mapping[str, list[Reaction]] = {
     "register":   [],
@@ -220,6 +230,23 @@ REACTIONS: Mapping[str, list[Reaction]] = {
     "referral_done":  [tell_the_sender],
     "referral_over":  [tell_the_receiver],
     "referral_in":    [tell_the_desk],
+    "acceptance": [],
+    "screen":     [],
+    "police":     [],
+    "police_session": [],
+    "police_terms": [],
+    "police_failed": [tell_the_police],
+    "police_dealt": [],
+    "no_penalty": [],
+    "no_penalty_done": [],
+    "letter":     [tell_who_visits],
+    "letter_visit": [],
+    "signed":     [],
+    "confirm":    [],
+    "confirm_ruled": [],
+    "performance": [],
+    "dissuade":   [],
+    "lift":       [],
 }
 # fmt: on
 

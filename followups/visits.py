@@ -15,6 +15,8 @@ from audit.locks import locked
 from disputes import masking
 from disputes.models import Dispute, Event, FactsMissing, MoveRefused, NotYours, Party
 from disputes.moves import Status
+from disputes.safe.models import heard as keep_performance
+from disputes.safeguards import no_safe_call
 from followups.models import Handled, ReturnVisit
 from villages.models import DESK_ROLES, Role, User
 
@@ -98,6 +100,9 @@ def record_visit(
         parties = case.principal_parties()
         heard = {party: facts["parties"][party.pk] for party in parties if party.pk in facts["parties"]}
         rows = [_record(case, party, answers, facts, by, at) for party, answers in heard.items()]
+        if any(answers.get("reached") for answers in heard.values()):
+            performed = facts.get("performance") or ""
+            keep_performance(case, by=by, at=at, performance=performed, on=facts["visited_on"])
         kept = {
             "visits": [row.pk for row in rows],
             "visited_on": facts["visited_on"].isoformat(),
@@ -124,6 +129,10 @@ def wrong_facts(case: Dispute, facts: Mapping[str, Any], today: dt.date) -> dict
     if not facts.get("way"):
         errors["way"] = _("选回访方式")
     known = {party.pk for party in case.principal_parties()}
+    if facts.get("way") == ReturnVisit.Way.PHONE and case.is_family:
+        called = [p for p in case.principal_parties() if p.pk in (facts.get("parties") or {})]
+        if any(not party.safe_to_call for party in called):
+            errors["way"] = no_safe_call()
     given = facts.get("parties") or {}
     if not given or not known.issuperset(given):
         errors["parties"] = _("至少登记一方：选“见到了”或“没联系上”")

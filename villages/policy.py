@@ -41,6 +41,8 @@ CATALOGUE: dict[str, Item] = {
     "unmerge_days": Item(_("并案可撤销期限"), DAYS, 30, 1, 90),
     "whistle_answer_days": Item(_("吹哨答复时限"), WORKDAYS, 1, 1, 10),
     "whistle_read_days": Item(_("吹哨结束后部门还能查看"), DAYS, 30, 0, 180),
+    "police_sessions": Item(_("治安调解最多几次"), _("次"), 2, 1, 5),
+    "letter_visit_days": Item(_("告诫书送达后查访"), DAYS, 7, 1, 30),
     "close_not_by_handler": Item(_("警务室、综治中心结案须由经办人以外的人办理"), YES_NO, 1, 0, 1),
 }
 

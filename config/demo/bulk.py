@@ -101,6 +101,7 @@ class Writer:
         for moment in steps:
             if moment > history.end:
                 break
+        self.draft.keep(history.today)
 
     def crew(self) -> list[User]:
         return self.history.county.crews[self.draft.case.desk_id]
@@ -204,7 +205,8 @@ class Writer:
     def visit(self, visits: list[ReturnVisit], at: dt.datetime) -> None:
         rng, draft = self.rng, self.draft
         by = self.history.county.crews[visits[0].office_id][0]
-        way, performance = rng.choice(("home", "phone")), rng.choice("1224")
+        way = "home" if draft.case.is_family else rng.choice(("home", "phone"))
+        performance = rng.choice("1224")
         for visit in visits:
             visit.state, visit.visited_on, visit.entered_at = ReturnVisit.State.DONE, at.date(), at
             visit.by, visit.way, visit.performance = by, way, performance

@@ -184,6 +184,8 @@ class History:
         """A progress note; `failed` is a recorded attempt that came to nothing."""
         words = sentences.FAILED if failed else kind.found * 2 + sentences.GENERAL_NOTES
         way = rng.choice(("meeting", "visit") if failed else ("visit", "visit", "phone", "office"))
+        if case.is_family:  # nobody is called there without a note that it is safe
+            way = "visit"
         yuan = int(case.amount) if case.amount else None
         text = sentences.fill(rng, rng.choice(words), yuan=yuan)
         event = case.add_note(by=by, at=at, text=text, way=way, happened_on=at.date(), is_attempt=failed)
@@ -216,13 +218,28 @@ class History:
             "text": sentences.fill(rng, rng.choice(kind.agreed), yuan=yuan) if result != "self" else "",
             "on_the_spot": on_the_spot,
         }
-        if result != "self" and track == "police":
-            given |= {"track": "police", "exclusions_clear": True}
+        if track == "police" and result != "self":
+            result = given["result"] = "written"
+            self.police_track(case, by=by, at=at)
+            given |= {"track": "police", "on_the_spot": False}
         if result == "written":
             given["obligations"] = list(self.obligations(rng, kind, parties, day, case.amount))
         if case.is_family:
             given["safety"] = dict.fromkeys(("beating", "restraint", "insult", "threat", "fear"), False)
-        return self.move(case, "settle", by=by, at=at, **given | facts)
+        given = {name: value for name, value in (given | facts).items() if value is not None}
+        return self.move(case, "settle", by=by, at=at, **given)
+
+    def police_track(self, case: Dispute, *, by: User, at: dt.datetime) -> None:
+        """The wizard, one session of two officers and the contents of the agreement, minutes before it."""
+        self.act(case, "police", by=by, at=at, **sentences.WIZARD)
+        session = {"held_on": at.date(), "place_kind": "standard", "place": "派出所调解室", "officers": "2"}
+        self.act(case, "police_session", by=by, at=at, **session)
+        self.act(case, "police_terms", by=by, at=at, **sentences.TERMS)
+
+    def act(self, case: Dispute, name: str, *, by: User, at: dt.datetime, **facts: Any) -> Event:
+        event = case.act(name, by=by, at=at, **facts)
+        self.told(event)
+        return event
 
     def mediators(self, case: Dispute, kind: Kind, by: User) -> tuple[Office, User, str]:
         """Who mediates here: the officer on blows and damage, else the people's mediator nearest to the desk."""

@@ -348,6 +348,21 @@ SPLIT = "围栏和欠的草料款是两件事，分开办。"
 SPLIT_PARTS = ("围栏越界部分：要求退回老界石一线。", "草料款部分：前年欠的草料款没有付清。")
 REOPEN = ("回访时说对方没有照办，又吵了一次。", "协议上的钱到期没有付，对方要求再调。")
 CLOSE = ("回访都做完了，双方没有新的说法。", "钱已付清，界桩已栽好，可以结案。", "")
+#: 治安调解 of a scuffle: the wizard, and what the agreement must say (APR 178, 184).
+WIZARD: dict[str, str | bool] = {
+    "deed": "beating", "lesser": True, "ground": "close", "exclusions_clear": True, "suspect": "B",
+    "established": "双方因琐事争执，乙方推搡甲方，有两名在场人的证言，无人受伤。",
+}  # fmt: skip
+TERMS = {
+    "happened_when": "当日上午",
+    "happened_where": "村内道路",
+    "people_there": "双方和两名在场村民",
+    "cause": "因琐事发生口角",
+    "course": "争执中乙方推搡甲方，被在场村民拉开",
+    "circumstances": "徒手，情节较轻",
+    "consequence": "甲方上衣撕破，无人受伤",
+    "perform_way": "当面现金交付，当面赔礼",
+}
 DANGER = (
     ("yellow", "双方争吵过两次，有围观，需要盯着。"),
     ("orange", "一方放话要拆围栏，家里有几个年轻人，怕动手。"),

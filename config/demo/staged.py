@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import random
 from collections.abc import Callable, Generator, Iterator
+from decimal import Decimal
 from functools import partial
 from typing import Any
 
@@ -78,6 +79,10 @@ def _programme(history: History, home: Area, far: Area) -> Iterator[tuple[Area, 
     yield far, 1, partial(to_accept, kind=LIVESTOCK, tier=2)
     for village in [v for v in history.county.villages if v.code[:9] == NO_OFFICER][:1]:
         yield village, 1, passed_up_by_the_clock
+    yield home, 1, refusing
+    yield home, 1, by_the_police
+    yield home, 1, court_countdown
+    yield home, 1, not_performed
     yield home, 2, walked
     yield home, 1, session_planned
     yield home, 1, session_held
@@ -121,8 +126,9 @@ def begun(
         by = crew_of(history, case)[0]
         yield (at := soon(rng, at))
         history.move(case, "take_up", by=by, at=at, handler=by)
-        yield (at := soon(rng, at))
-        history.note(case, rng, kind, by=by, at=at, failed=True)
+        if not case.crime_suspected:  # which is not mediated, not even once
+            yield (at := soon(rng, at))
+            history.note(case, rng, kind, by=by, at=at, failed=True)
         yield (at := history.moment(rng, day, 8, 11))
         history.move(case, "escalate", by=by, at=at, reason=sentences.escalation(rng, case.type_l1))
     return case, at
@@ -319,6 +325,7 @@ def pupils(history: History, rng: random.Random, village: Area) -> Story:
             "guardian_name": people.name(rng, male=relation == "父亲"),
             "guardian_relation": relation,
             "guardian_phone": people.mobile(rng),
+            "guardian_consent_on": day,
         }
         parties.append(child.as_party(side, phone="", **guardian))
     yield from settled(history, rng, village, PUPILS, 9, tier=1, parties=parties)
@@ -336,7 +343,20 @@ def family_with_a_yes(history: History, rng: random.Random, village: Area) -> St
     by = crew_of(history, case)[0]
     yield (at := history.moment(rng, history.last_workday(history.today - 3 * DAY), 14, 17))
     safety = dict.fromkeys(("beating", "restraint", "threat", "fear"), False) | {"insult": True}
-    history.settle(case, rng, kind, by=by, at=at, result="written", safety=safety, disposition="criticism")
+    history.act(case, "screen", by=by, at=at, safety=safety)
+    victim, warned = (str(party.pk) for party in case.principal_parties()[:2])
+    served = {f"served_{who}_on": at.date() for who in ("warned", "victim", "committee")}
+    facts = {"number": "天公告字〔2026〕第003号", "issued_on": at.date(), "warned": warned, "victim": victim}
+    yield (at := soon(rng, at))
+    history.act(case, "letter", by=by, at=at, **facts, **served)
+    history.act(case, "screen", by=by, at=at, disposition="warning_letter")
+    yield (at := soon(rng, at))
+    history.settle(case, rng, kind, by=by, at=at, result="written", safety=None)
+    yield (at := max(history.moment(rng, history.last_workday(history.today), 14, 17), soon(rng, at)))
+    committee = history.county.desk(village, 1)
+    visit_to = case.tasks.filter(kind="letter", office=committee, party_id=victim).get()
+    crew, note = history.county.crews[committee.pk], "双方分开住，情绪平稳，告知有事马上打电话"
+    history.act(case, "letter_visit", by=crew[0], at=at, task=str(visit_to.pk), done_on=at.date(), note=note)
 
 
 def refused(history: History, rng: random.Random, village: Area) -> Story:
@@ -352,12 +372,74 @@ def refused(history: History, rng: random.Random, village: Area) -> Story:
     history.move(case, "end", by=by, at=at, **facts)
 
 
+def refusing(history: History, rng: random.Random, village: Area) -> Story:
+    """One side refuses, and nothing but the end or another way is left; once it had taken a refusal back."""
+    case, at = yield from mediated(history, rng, village, WATER, history.last_workday(history.today - DAY))
+    by, party = crew_of(history, case)[0], case.principal_parties()[-1]
+    for consent, way, back in (("refused", "电话", False), ("agreed", "当面", True), ("refused", "书面", False)):
+        yield (at := soon(rng, at))
+        history.told(case.set_consent(party, by=by, at=at, consent=consent, way=way, taken_back=back))
+
+
+def by_the_police(history: History, rng: random.Random, village: Area) -> Story:
+    """治安调解 in two sessions; the agreement was not kept, and the officer has it back as a task."""
+    kind, day = KIND["0303"], history.last_workday(history.today - 20 * DAY)
+    case, at = yield from mediated(history, rng, village, kind, day, tier=2)
+    by = crew_of(history, case)[0]
+    first = {"place_kind": "standard", "place": "派出所调解室", "officers": "1", "recording": "LX-0007"}
+    yield (at := soon(rng, at))
+    history.act(case, "police", by=by, at=at, **sentences.WIZARD)
+    history.act(case, "police_session", by=by, at=at, held_on=at.date(), **first)
+    second = first | {"place_kind": "other", "place": "村委会", "officers": "2", "second_why": "asked"}
+    yield (at := history.moment(rng, history.rules(day).calendar.add(at.date(), 3), 9, 11))
+    history.act(case, "police_session", by=by, at=at, held_on=at.date(), **second)
+    history.act(case, "police_terms", by=by, at=at, **sentences.TERMS)
+    yield (at := soon(rng, at))
+    parties = case.principal_parties()
+    owed = {"debtor": parties[-1], "what": "赔偿医药费", "amount": Decimal(800), "due_on": at.date() + 5 * DAY}
+    history.move(
+        case, "settle", by=by, at=at, result="written", organisation=case.desk, chair=by, agreed_on=at.date(),
+        consents={party.pk: "agreed" for party in parties}, text="乙方赔偿甲方八百元，当面赔礼。", track="police",
+        obligations=[owed],
+    )  # fmt: skip
+    yield (at := max(history.moment(rng, history.last_workday(history.today), 9, 17), soon(rng, at)))
+    row = case.agreements.get().obligations.get()
+    history.act(case, "performance", by=by, at=at, obligation=str(row.pk), performance="5")
+    told = {"failed_on": at.date(), "civil_told_on": at.date()}
+    history.act(case, "police_failed", by=by, at=at, failure="not_performed", **told)
+
+
+def court_countdown(history: History, rng: random.Random, village: Area) -> Story:
+    """Settled in writing some weeks ago: the thirty days for the court run out in a few days."""
+    case, at = yield from settled(history, rng, village, PASTURE, 27)
+    yield (at := soon(rng, at))
+    history.act(case, "signed", by=crew_of(history, case)[0], at=at, signed_on=at.date())
+
+
+def not_performed(history: History, rng: random.Random, village: Area) -> Story:
+    """Two instalments: the first was paid in part and is overdue, the second lies ahead."""
+    day = history.rules(history.today).calendar.next_workday(history.today - 13 * DAY)
+    case, at = yield from mediated(history, rng, village, KIND["0804"], history.last_workday(day))
+    by = crew_of(history, case)[0]
+    yield (at := history.moment(rng, day, 14, 18))
+    debtor = case.principal_parties()[-1]
+    owed = [
+        {"debtor": debtor, "what": "还第一笔借款", "amount": Decimal(12000), "due_on": day + 5 * DAY},
+        {"debtor": debtor, "what": "还剩余借款", "amount": Decimal(8000), "due_on": day + 60 * DAY},
+    ]
+    history.settle(case, rng, KIND["0804"], by=by, at=at, result="written", obligations=owed)
+    yield (at := max(history.moment(rng, history.last_workday(history.today), 9, 17), soon(rng, at)))
+    row = case.agreements.get().obligations.all()[0]
+    facts = {"obligation": str(row.pk), "performance": "3", "paid": Decimal(5000)}
+    history.act(case, "performance", by=by, at=at, **facts, note="先还五千，说卖了羊再还")
+
+
 def crime(history: History, rng: random.Random, village: Area) -> Story:
     """Suspected crime is not mediated away."""
     kind, day = KIND["0303"], history.last_workday(history.today - 30 * DAY)
     case, at = yield from mediated(history, rng, village, kind, day, tier=2, crime_suspected=True)
     yield (at := soon(rng, at))
-    facts = {"way": "police", "reason": sentences.TO_POLICE[0], "told_ways": ["police"], "told_on": at.date()}
+    facts = {"way": "police", "told_ways": ["police"], "told_on": at.date()}
     history.move(case, "refer", by=crew_of(history, case)[0], at=at, **facts)
 
 

@@ -234,7 +234,7 @@ def visit(
         }
     facts = {
         "visited_on": at.date(),
-        "way": rng.choices(("home", "phone", "office"), (60, 32, 8))[0],
+        "way": "home" if case.is_family else rng.choices(("home", "phone", "office"), (60, 32, 8))[0],
         "performance": "5" if relapse else rng.choices(("1", "2", "3", "4"), (20, 50, 15, 15))[0],
         "parties": answers,
     }

@@ -31,6 +31,7 @@ from disputes.api import (
     VillageCode,
     answer_file,
     as_uuid,
+    fact_field,
     named,
     optional,
     person,
@@ -43,6 +44,7 @@ from disputes.field.forms import SIDE_LENGTH, people_of, side
 from disputes.field.models import MOST_PARTS, SORTERS, SORTS, Capture, Visit, key
 from disputes.models import Agreement, Attachment, Dispute, FactsMissing, MoveRefused, NotYours, Party
 from disputes.moves import Tier
+from disputes.safe import acts
 from villages.models import DESK_ROLES, Code, User, in_force
 
 # --- what is sent back ------------------------------------------------------------------------------------------------
@@ -114,7 +116,7 @@ AS_STORED = (
 
 def show(row: Capture, viewer: User) -> dict[str, Any]:
     sides = (row.side_a, row.side_b)
-    if viewer.scope.masked:
+    if row.names_hidden_from(viewer):
         sides = (masking.mask_side(row.side_a), masking.mask_side(row.side_b))
     return {
         **{name: getattr(row, name) for name in AS_STORED},
@@ -180,16 +182,47 @@ class SideConsent(Strict):
     consent = Pick([choice for choice in Party.Consent.choices if choice[0]])
 
 
+class Young(Strict):
+    """Somebody under 18: when they were born, and who answers for them."""
+
+    side = Pick([choice for choice in Party.Side.choices if choice[0] in "AB"])
+    name = Text(max_length=parsing.NAME_LENGTH)
+    birth_on = Day()
+    guardian_name = optional(parsing.NAME_LENGTH)
+    guardian_consent_on = Day(required=False, help_text=_("未满 14 周岁的，监护人同意后才登记"))
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        for name in ("birth_on", "guardian_consent_on"):
+            if attrs.get(name) and attrs[name] > timezone.localdate():
+                raise ValidationError({name: [_g("日期在今天之后，核对年份")]})
+        if attrs.get("guardian_name"):
+            attrs["guardian_name"] = readable(parsing.name, attrs["guardian_name"])
+        return attrs
+
+
+def step(name: str) -> Any:
+    """One answer of the wizard of 治安调解: an officer's, else it is not kept."""
+    return fact_field(name, required=False, facts=acts.FACTS)
+
+
 class SpotBody(Strict):
     """当场化解: what `settle` asks; whatever is left out can follow later."""
 
     chair = Text(max_length=60, required=False, help_text=_("谁说和的，用户名"))
     between_themselves = YesNo(required=False, help_text=_("双方自己说开的"))
     track = Pick([choice for choice in Agreement.Track.choices if choice[0]], required=False)
+    deed = step("deed")
+    lesser = step("lesser")
+    ground = step("ground")
     exclusions_clear = YesNo(required=False, help_text=_("治安调解的七种不适用情形都没有"))
+    officers = step("officers")
+    place_kind = step("place_kind")
     recording = optional(60)
     disposition = Pick(DISPOSITION_NAMES, required=False)
     text = optional(500)
+    crime_suspected = YesNo(required=False, help_text=_("涉嫌犯罪的不能当场化解，分流立案后转公安机关"))
+    minors = YesNo(required=False, help_text=_("有未满 18 周岁的当事人"))
+    young = Young(many=True, required=False, max_length=30)
     consents = SideConsent(many=True, required=False, max_length=30)
     safety = Safety(required=False)
 
@@ -279,7 +312,13 @@ assert SORTINGS.keys() == SORTS.keys()
 
 def spot_facts(sent: dict[str, Any], place: Visit | Capture, user: User) -> dict[str, Any]:
     """`sent` as `Spot.take` reads it."""
-    facts = {name: value for name, value in sent.items() if name not in ("chair", "consents")}
+    facts = {name: value for name, value in sent.items() if name not in ("chair", "consents", "young")}
+    facts["young"] = {
+        key({"side": row["side"], "name": readable(parsing.name, row["name"])}): {
+            name: row.get(name) for name in ("birth_on", "guardian_name", "guardian_consent_on")
+        }
+        for row in sent.get("young", ())
+    }
     if "chair" in sent:
         facts["chair"] = chairs(place, user).filter(username=sent["chair"]).first()
         if facts["chair"] is None:

@@ -19,7 +19,8 @@ from django.utils.translation import gettext_lazy as _
 from disputes import codes, parsing
 from disputes.attachments import FileRefused
 from disputes.facts import DISPOSITION_NAMES, EXCLUSION_LIST, SAFETY_LABELS, chairs
-from disputes.field.models import POLICE, Capture, Visit, key, spot_of
+from disputes.facts import FACTS as OF_MOVES
+from disputes.field.models import POLICE, Capture, Spot, Visit, key, spot_of
 from disputes.forms import (
     OTHERS_DATA,
     FilesField,
@@ -28,12 +29,14 @@ from disputes.forms import (
     PickField,
     count_field,
     day_field,
+    name_field,
     text_field,
     villages_of,
 )
 from disputes.models import Dispute
 from disputes.moves import Tier
-from villages.models import Coverage, Posting, User, in_force
+from disputes.safe.acts import FACTS
+from villages.models import Coverage, Posting, Role, User, in_force
 
 SIDE_LENGTH = 100
 #: What people meet most on a visit, as one tap each; the sorter finds the exact type.
@@ -162,7 +165,14 @@ class PasteForm(Form):
 
 YES_NO = (("1", _("有")), ("0", _("没有")))
 CONSENTS = (("agreed", _("同意")), ("refused", _("不同意")))
+YES_NO_ANSWERS = (("1", _("是")), ("0", _("否")))
 THEMSELVES = "-"  # no username has it
+ASKED = "ask"  # an officer is asked to answer
+CLEAR = {True: "clear", False: "some", None: ""}
+#: The steps of 治安调解 that stand as fields of their own; the exclusions are answered with `police`.
+STEPS = tuple(name for name in Spot.WIZARD if name != "exclusions_clear")
+#: Field of the form → what is kept of somebody young.
+YOUNG = {"born": "birth_on", "guardian": "guardian_name", "agreed": "guardian_consent_on"}
 
 
 class SpotForm(Form):
@@ -174,13 +184,12 @@ class SpotForm(Form):
 
     chair = PickField(label=_("谁说和的"), widget=forms.RadioSelect)
     text = text_field(_("怎么说好的"), limit=500, help_text=_("不填就用一句话情况"))
-    police = PickField(
-        label=_("治安调解"),
-        choices=[("", _("不是")), ("clear", _("是，七种情形都没有")), ("some", _("有其中之一"))],
-        widget=forms.RadioSelect,
-        help_text=EXCLUSION_LIST,
+    crime_suspected = forms.BooleanField(
+        label=_("涉嫌犯罪"), required=False, help_text=_("勾选后不能当场化解，分流立案后转公安机关")
     )
-    recording = text_field(_("录音录像编号"), limit=60)
+    minors = forms.BooleanField(label=_("有未满 18 周岁的当事人"), required=False)
+    police = PickField(label=_("治安调解"), widget=forms.RadioSelect)
+    recording = text_field(_("录音录像编号"), limit=60, help_text=OF_MOVES["recording"].help)
     disposition = PickField(label=_("处置"), choices=[("", _("没有“有”的不填")), *DISPOSITION_NAMES])
 
     def __init__(self, *args: Any, place: Visit | Capture, user: User, capture: Capture | None = None, **kwargs: Any):
@@ -189,11 +198,14 @@ class SpotForm(Form):
         #: field → the side and the name that it asks; without a name everybody of the side
         self.asked: dict[str, tuple[str, str]] = {}
         initial: dict[str, Any] = {"police": ""}
+        is_officer = user.scope.has(Role.OFFICER)
         if spot:
-            said = {True: "clear", False: "some", None: ""}[spot.exclusions_clear] if spot.track == POLICE else ""
+            said = CLEAR[spot.exclusions_clear] if is_officer else ASKED
+            said = said if spot.track == POLICE else ""
             chosen = THEMSELVES if spot.between_themselves else spot.chair.username if spot.chair else ""
             initial |= {"chair": chosen, "police": said}
-            initial |= {name: getattr(spot, name) for name in ("text", "recording", "disposition")}
+            kept = ("text", "recording", "disposition", "crime_suspected", "minors")
+            initial |= {name: getattr(spot, name) for name in kept}
         kwargs["initial"] = {**initial, **(kwargs.get("initial") or {})}
         super().__init__(*args, prefix="spot", **kwargs)
         self.people = {who.username: who for who in self._people(place, user)}
@@ -211,6 +223,9 @@ class SpotForm(Form):
                 self.asked[f"consent_{side}{number}"] = (side, name)
                 if spot:
                     self.initial[f"consent_{side}{number}"] = spot.consents.get(f"{side}:{name}", "")
+                if spot and name:
+                    self._ask_about_the_young(f"{side}{number}", name, spot.young.get(f"{side}:{name}", {}))
+        self._ask_about_the_police(is_officer, spot)
         # what was answered is for the one who asked alone (domain.md 6.5)
         told = spot.answers() if spot and capture and capture.by_id == user.pk else {}
         for question, label in SAFETY_LABELS.items():
@@ -229,6 +244,40 @@ class SpotForm(Form):
 
     def _add(self, name: str, label: Any, choices: Any, hint: Any = "") -> None:
         self.fields[name] = PickField(label=label, choices=choices, widget=forms.RadioSelect, help_text=hint)
+
+    def _ask_about_the_police(self, is_officer: bool, spot: Spot | None) -> None:
+        """The wizard of `disputes.safe.acts`, in its own words, to an officer; anybody else leaves it to one."""
+        field = self.fields["police"]
+        assert isinstance(field, PickField)
+        if not is_officer:
+            field.choices = [("", _g("不是")), (ASKED, _g("是，由民警核对后办结"))]
+            return
+        field.choices = [("", _g("不是")), ("clear", _g("是，七种情形都没有")), ("some", _g("有其中之一"))]
+        field.help_text = EXCLUSION_LIST
+        for name in STEPS:
+            fact = FACTS[name]
+            choices = fact.choices(Dispute()) if fact.choices else YES_NO_ANSWERS
+            self.fields[f"step_{name}"] = PickField(label=fact.label, choices=[("", _g("请选择")), *choices])
+            told = getattr(spot, name) if spot else None
+            self.initial[f"step_{name}"] = str(int(told)) if isinstance(told, bool) else told or ""
+
+    def _ask_about_the_young(self, number: str, name: str, told: dict[str, str]) -> None:
+        """When they were born, and who answers for them: what a registration asks about a minor."""
+        words = {"name": name}
+        self.fields[f"born_{number}"] = day_field(_g("%(name)s的出生日期") % words)
+        self.fields[f"guardian_{number}"] = name_field(_g("%(name)s的监护人") % words)
+        self.fields[f"agreed_{number}"] = day_field(
+            _g("%(name)s的监护人同意登记的日期") % words, help_text=_("未满 14 周岁的填")
+        )
+        for field, fact in YOUNG.items():
+            self.initial[f"{field}_{number}"] = told.get(fact, "")
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or {}
+        for name in [name for name in self.fields if name.startswith(("born_", "agreed_"))]:
+            if data.get(name) and data[name] > timezone.localdate():
+                self.add_error(name, _g("日期在今天之后，核对年份"))
+        return data
 
     def _ask_what_was_left(self, capture: Capture) -> None:
         self.fields["version"] = forms.IntegerField(widget=forms.HiddenInput, initial=capture.version)
@@ -253,6 +302,12 @@ class SpotForm(Form):
     def left(self) -> list[Any]:
         return self.of("side_", "kind")
 
+    def steps(self) -> list[Any]:
+        return self.of("step_")
+
+    def young(self) -> list[Any]:
+        return self.of("born_", "guardian_", "agreed_")
+
     def facts(self, parties: list[dict[str, str]]) -> dict[str, Any]:
         """What was told, as `Spot.take` reads it; `parties` are those the consents stand for."""
         data = self.cleaned_data
@@ -264,13 +319,22 @@ class SpotForm(Form):
         }
         answers = {question: data[f"safety_{question}"] for question in SAFETY_LABELS}
         police = data["police"]
+        steps = {name: data.get(f"step_{name}", "") for name in STEPS} if police else {}
+        if steps.get("lesser"):
+            steps["lesser"] = steps["lesser"] == "1"
         return {
-            **{name: data[name] for name in ("text", "recording", "disposition")},
+            **{name: data[name] for name in ("text", "recording", "disposition", "crime_suspected", "minors")},
+            **steps,
             "chair": self.people.get(data["chair"]),
             "between_themselves": data["chair"] == THEMSELVES or None,
             "track": POLICE if police else "people",
-            "exclusions_clear": police == "clear" if police else None,
+            "exclusions_clear": police == "clear" if police in ("clear", "some") else None,
             "consents": consents,
+            "young": {
+                f"{side}:{name}": {fact: data.get(f"{field}_{asked[8:]}") for field, fact in YOUNG.items()}
+                for asked, (side, name) in self.asked.items()
+                if name
+            },
             "safety": {question: answer == "1" for question, answer in answers.items() if answer},
         }
 

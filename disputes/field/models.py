@@ -24,9 +24,9 @@ from audit.locks import locked, once
 from audit.models import record
 from disputes import masking
 from disputes.attachments import FileRefused, Received
-from disputes.models import FAMILY_L1, Agreement, Conflict, Dispute, FactsMissing, MoveRefused, NotYours
+from disputes.models import FAMILY_L1, Agreement, Conflict, Dispute, FactsMissing, MoveRefused, NotYours, Party
 from disputes.moves import Status, Tier
-from disputes.safeguards import SAFETY_QUESTIONS
+from disputes.safeguards import lacks_consent, lacks_guardian, open_questions, says_yes
 from villages.models import DESK_ROLES, Area, Coverage, Office, Role, User
 
 if TYPE_CHECKING:
@@ -333,6 +333,7 @@ class Capture(Place):
     place = models.CharField(_("地点"), max_length=200, blank=True)
     found = models.CharField(_("现场结果"), max_length=6, choices=Found.choices, blank=True)
     may_escalate = models.BooleanField(_("可能激化"), default=False)
+    protected = models.BooleanField(default=False)  # somebody under 18 was told of: outlives the `Spot`
     acknowledged_by = models.ForeignKey(User, models.PROTECT, null=True, blank=True, related_name="+")
     acknowledged_at = models.DateTimeField(null=True, blank=True)
 
@@ -393,18 +394,24 @@ class Capture(Place):
             return ""
         spot = spot_of(self)
         line = spot.refused or _g("缺：%(what)s") % {"what": "、".join(spot.missing())}
-        return masking.mask_in(line, self.names()) if viewer.scope.masked else line
+        return masking.mask_in(line, self.names()) if self.names_hidden_from(viewer) else line
+
+    def names_hidden_from(self, viewer: User) -> bool:
+        """Supervisors see 才*; a minor's names show to who wrote them down and who sorts them (PSA 12)."""
+        if viewer.scope.masked:
+            return True
+        return self.protected and self.by_id != viewer.pk and viewer.scope.roles.isdisjoint(SORTERS)
 
     def sides_for(self, viewer: User) -> str:
         """才让 / 马成 as this viewer may read them: supervisors see 才*."""
         sides = (self.side_a, self.side_b)
-        if viewer.scope.masked:
+        if self.names_hidden_from(viewer):
             sides = (masking.mask_side(self.side_a), masking.mask_side(self.side_b))
         return " / ".join(filter(None, sides)) or _g("没写姓名")
 
     def words_for(self, viewer: User) -> str:
         """What was heard; a name that is hidden does not stand in the story either."""
-        return masking.mask_in(self.words, self.names()) if viewer.scope.masked else self.words
+        return masking.mask_in(self.words, self.names()) if self.names_hidden_from(viewer) else self.words
 
     def log(self, action: str, *, by: User, at: dt.datetime, detail: Mapping[str, Any], request: Any = None) -> None:
         self.visit.log(action, by=by, at=at, detail={"capture": str(self.uid), **detail}, request=request)
@@ -649,7 +656,10 @@ class Capture(Place):
             "village": self.village, "tier": tier, "type_l1": kind[:2], "type_l2": kind if len(kind) == 4 else "",
             "source": FOUND_ON_A_VISIT, "found_on": self.visit.visited_on, "place": self.place, "narrative": words,
         }  # fmt: skip
-        case = Dispute.objects.register(by=by, at=at, facts=given | more, parties=self.parties(), request=request)
+        spot = spot_of(self)  # who is young and what is suspected go with it, whoever opens the case
+        if spot.crime_suspected:
+            given["crime_suspected"] = True
+        case = Dispute.objects.register(by=by, at=at, facts=given | more, parties=spot.parties(), request=request)
         Source.objects.create(capture=self, dispute=case, how=Source.How.NEW, by=by, at=at)
         self.state, self.reason, self.put_off_until = self.State.CASE, "", None
         return case
@@ -695,26 +705,43 @@ class Spot(models.Model):
     chair = models.ForeignKey(User, models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("谁说和的"))
     between_themselves = models.BooleanField(_("双方自己说开"), default=False)
     track = models.CharField(max_length=8, blank=True)  # as of Agreement; police: 现场治安调解
-    exclusions_clear = models.BooleanField(_("七种情形都没有"), null=True, blank=True)  # never which one (domain 6.4)
+    # the steps of 治安调解 (`disputes.safe.acts`), an officer's answers; of the exclusions never which one (domain 6.4)
+    deed = models.CharField(max_length=12, blank=True)
+    lesser = models.BooleanField(null=True, blank=True)
+    ground = models.CharField(max_length=8, blank=True)
+    exclusions_clear = models.BooleanField(_("七种情形都没有"), null=True, blank=True)
+    officers = models.CharField(max_length=1, blank=True)
+    place_kind = models.CharField(max_length=8, blank=True)
+    checked_by = models.ForeignKey(User, models.PROTECT, null=True, blank=True, related_name="+")
     recording = models.CharField(_("录音录像编号"), max_length=60, blank=True)  # instead of a paper (APR 178)
     consents = models.JSONField(default=dict)  # "A:马文林" → agreed or refused: a changed name is asked again
     safety = models.TextField(blank=True)  # the five answers (DVA 2), sealed
     disposition = models.CharField(_("处置"), max_length=20, blank=True)
     text = models.CharField(_("怎么说好的"), max_length=500, blank=True)
+    crime_suspected = models.BooleanField(_("涉嫌犯罪"), default=False)  # lifted on the case alone, with a reason
+    minors = models.BooleanField(_("有未满 18 周岁的当事人"), default=False)
+    young = models.JSONField(
+        default=dict
+    )  # by the same key as `consents`: birth_on, guardian_name, guardian_consent_on
     refused = models.CharField(max_length=300, blank=True)  # why `settle` said no when nothing was missing
 
-    #: Facts that are kept as they are told; beside them `consents` and `safety`, which add to what was told before.
-    PLAIN = ("chair", "between_themselves", "track", "exclusions_clear", "recording", "disposition", "text")
-    FACTS = (*PLAIN, "consents", "safety")
+    #: Facts that are kept as they are told; beside them those that add to what was told before.
+    PLAIN = ("chair", "between_themselves", "track", "recording", "disposition", "text")
+    ONCE = ("crime_suspected", "minors")  # a box left empty takes nothing back
+    WIZARD = ("deed", "lesser", "ground", "exclusions_clear", "officers", "place_kind")
+    FACTS = (*PLAIN, *ONCE, *WIZARD, "consents", "safety", "young")
 
     def __str__(self) -> str:
         return str(self.capture_id)
 
-    def take(self, facts: Mapping[str, Any]) -> None:
-        """Add what is told now; what is not mentioned stays."""
+    def take(self, facts: Mapping[str, Any], by: User) -> None:
+        """Add what is told now; what is not mentioned stays. Whether 治安调解 applies is an officer's to say."""
         for name in self.PLAIN:
             if facts.get(name) not in (None, ""):
                 setattr(self, name, facts[name])
+        for name in self.ONCE:
+            setattr(self, name, getattr(self, name) or bool(facts.get(name)))
+        self._check({name: facts[name] for name in self.WIZARD if facts.get(name) not in (None, "")}, by)
         if facts.get("between_themselves"):
             self.chair = None
         elif facts.get("chair"):
@@ -722,10 +749,32 @@ class Spot(models.Model):
         people = {key(party) for party in self.capture.parties()}
         told = {**self.consents, **(facts.get("consents") or {})}
         self.consents = {name: answer for name, answer in told.items() if name in people}
+        for name, row in (facts.get("young") or {}).items():
+            given = {field: str(value) for field, value in row.items() if value}
+            self.young[name] = self.young.get(name, {}) | given
+        self.young = {name: row for name, row in self.young.items() if name in people and row}
         if facts.get("safety"):
             answers = self.answers() | facts["safety"]
             text = ",".join(f"{name}={int(yes)}" for name, yes in answers.items())
             self.safety = keyring.seal(text, table="disputes_spot", column="safety", uid=self.uid)
+
+    def _check(self, told: Mapping[str, Any], by: User) -> None:
+        if not told or not by.scope.has(Role.OFFICER):
+            return
+        if self.checked_by_id not in (None, by.pk):  # another officer's answers are not the present one's
+            for name in self.WIZARD:
+                setattr(self, name, None if name in ("lesser", "exclusions_clear") else "")
+        for name, answer in told.items():
+            setattr(self, name, answer)
+        self.checked_by = by
+
+    def parties(self) -> list[dict[str, Any]]:
+        """Everybody of both sides with what was told about the young, as a registration takes them."""
+        return [party | self._young(party) for party in self.capture.parties()]
+
+    def _young(self, party: Mapping[str, str]) -> dict[str, Any]:
+        row = self.young.get(key(party), {})
+        return {name: dt.date.fromisoformat(told) if name.endswith("_on") else told for name, told in row.items()}
 
     def answers(self) -> dict[str, bool]:
         """The answers to the five questions so far; for whoever handles it alone."""
@@ -751,16 +800,38 @@ class Spot(models.Model):
         ]
         if capture.kind[:2] == FAMILY_L1:
             answers = self.answers()
-            open_questions = len(SAFETY_QUESTIONS) - len(answers)
-            if open_questions:
-                lacks.append(_g("安全问题还差 %(n)d 项") % {"n": open_questions})
-            elif any(answers.values()) and not self.disposition:
+            if open_questions(answers):
+                lacks.append(_g("安全问题还差 %(n)d 项") % {"n": open_questions(answers)})
+            elif says_yes(answers) and not self.disposition:
                 lacks.append(_g("处置"))
         if self.track == POLICE:
-            if self.exclusions_clear is None:
-                lacks.append(_g("核对七种不适用情形"))
-            if not self.recording:
-                lacks.append(_g("录音录像编号"))
+            from disputes.safe.acts import FACTS  # acts build rows that hang on `disputes.models`, which ends with this
+
+            wanted = (*self.WIZARD, "recording")
+            lacks += [str(FACTS[name].label) for name in wanted if getattr(self, name) in (None, "")]
+        return lacks + self._missing_of_the_young()
+
+    def _people(self) -> list[Party]:
+        return [Party(**party) for party in self.parties()]
+
+    def tells_of_a_minor(self) -> bool:
+        today = timezone.localdate(self.capture.at)
+        return self.minors or any(party.is_minor(today) for party in self._people())
+
+    def _missing_of_the_young(self) -> list[str]:
+        """Guardians (APR 181), and their consent about children under 14 (PIPL 31)."""
+        if not (self.young or self.minors):
+            return []
+        today = timezone.localdate(self.capture.at)
+        people = self._people()
+        lacks = [_g("%(name)s的监护人") % {"name": party.name} for party in people if lacks_guardian(party, today)]
+        lacks += [
+            _g("%(name)s的监护人同意登记的日期") % {"name": party.name}
+            for party in people
+            if lacks_consent(party, today)
+        ]
+        if self.minors and not any(party.is_minor(today) for party in people):
+            lacks.append(_g("谁未满 18 周岁（出生日期、监护人）"))
         return lacks
 
 

@@ -345,7 +345,8 @@ def settle(request: HttpRequest, uid: Any) -> HttpResponse:
             by=user, at=timezone.now(), version=form.cleaned_data["version"], facts=left,
             spot=form.facts(parties), request=request,
         )  # fmt: skip
-        messages.success(request, _settled_words(found, user))
+        tell = messages.success if found.state == Capture.State.CASE else messages.warning
+        tell(request, _settled_words(found, user))
         if found.state != Capture.State.CASE:
             return HttpResponseRedirect(f"/captures/{uid}/settle/")
         return HttpResponseRedirect(f"/visits/{found.visit.uid}/" if found.by_id == user.pk else "/triage/")
@@ -460,7 +461,7 @@ def _triage_page(request: HttpRequest, user: User, at: str, form: SortForm | Non
 #: What an entry of the list reads.
 ENTRY = (
     *("uid", "side_a", "side_b", "words", "kind", "found", "state", "may_escalate", "acknowledged_at", "place", "at"),
-    *("reason", "put_off_until", "by__name", "spot"),
+    *("reason", "put_off_until", "by__name", "spot", "protected"),
     *("village__short_name", "village__level", "village__parent__short_name"),
 )
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from django.utils import timezone
@@ -21,6 +21,7 @@ from disputes.models import Agreement, Dispute, Obligation, Party, PartySecret
 from disputes.moves import Status
 from disputes.papers import words
 from disputes.papers.words import PEN
+from disputes.safe.models import PoliceTrack
 from disputes.sessions.models import Session
 from villages.models import Office, User
 
@@ -108,6 +109,11 @@ class Source:
         held = self.case.sessions.filter(round=self.case.round, state=Session.State.HELD)
         row = held.select_related("venue__office", "chair", "recusal_by", "recusal_about").order_by("-held_at").first()
         return row.record_facts() if row else None
+
+    @cached_property
+    def police(self) -> PoliceTrack | None:
+        """What the round's 治安调解 established (PSA 9), and what its agreement must contain."""
+        return self.case.police_tracks.filter(round=self.case.round).order_by("-pk").first()
 
     @property
     def organisation(self) -> Office:
@@ -374,6 +380,26 @@ def _result_of_session(source: Source) -> str:
     return "\n".join(filter(None, [f"达成协议（{agreement.get_result_display()}）。", agreement.text]))
 
 
+def _happened(source: Source) -> str:
+    """The contents of a 治安调解协议书 (公安机关办理行政案件程序规定 184), as far as they were written down."""
+    row = source.police
+    if row is None:
+        return source.case.narrative
+    parts = (
+        ("时间", row.happened_when), ("地点", row.happened_where), ("涉及人员和在场人员", row.people_there),
+        ("起因", row.cause), ("经过", row.course), ("情节", row.circumstances), ("结果", row.consequence),
+    )  # fmt: skip
+    return "\n".join(f"{label}：{text}" for label, text in parts if text) or row.established or source.case.narrative
+
+
+def _recording(source: Source) -> str:
+    """The number of the recording, of the settlement or else of the session."""
+    if source.police and source.police.recording:
+        return source.police.recording
+    held = source.case.police_sessions.filter(round=source.case.round).exclude(recording="").order_by("-pk").first()
+    return held.recording if held else ""
+
+
 FACTS = Ask("facts", _("主要事实、争议事项"), "主要事实", lines=True, initial=lambda s: s.case.narrative)
 PLACE = Ask("place", _("调解地点"), "调解地点", initial=lambda s: s.case.place)
 HOW_HELP = _("如：现金当面付清，在村委会交接。协议要写明履行的方式和期限")
@@ -414,10 +440,12 @@ _KINDS: dict[str, Kind] = {kind.key: kind for kind in (
          asks=(PLACE, FACTS, HOW), extra={"协议内容": (), "涉及金额": (), "是否跨调委会": ()}, gather=_oral),
     Kind("police_agreement", _("治安调解协议书"), 8,
          needs_agreement(track=POLICE, on_the_spot=False), series="治调字",
-         written=True, asks=(PLACE, PRESENT, FACTS, HOW), extra=CLAUSES, gather=_terms),
+         written=True, extra=CLAUSES, gather=_terms,
+         asks=(PLACE, PRESENT, replace(FACTS, initial=_happened),
+               replace(HOW, initial=lambda s: s.police.perform_way if s.police else ""))),
     Kind("on_the_spot", _("现场治安调解协议书"), 8, needs_agreement(track=POLICE, on_the_spot=True), series="现治调字",
-         asks=(PLACE, FACTS,
-               Ask("recording", _("录音录像编号"), "录音录像编号", help=_("全程录音录像的编号")),
+         asks=(PLACE, replace(FACTS, initial=_happened),
+               Ask("recording", _("录音录像编号"), "录音录像编号", help=_("全程录音录像的编号"), initial=_recording),
                Ask("done", _("协议内容及当场履行情况"), "当场履行", lines=True,
                    initial=lambda s: _oral(s)["协议内容"])),
          extra={"协议内容": (), "机关名称": (), "主持人": ()}, gather=_oral),

@@ -15,7 +15,10 @@ from tests.access.county import ACTORS, RELATIONS, County, kind_of
 from tests.access.inventory import Address, addresses
 
 #: Addresses that are asked for each of several values of a parameter.
-VARIANTS = {"disputes/<case_no>/moves/<name>/": ("take_up", "assign", "reopen", "nonsense")}
+VARIANTS = {
+    "disputes/<case_no>/moves/<name>/": ("take_up", "assign", "reopen", "nonsense"),
+    "disputes/<case_no>/acts/<name>/": ("acceptance", "police", "performance", "nonsense"),
+}
 
 
 class Answer(NamedTuple):

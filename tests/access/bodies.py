@@ -12,6 +12,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils import timezone
 
 from disputes.models import Dispute
+from disputes.safeguards import SAFETY_QUESTIONS
 from disputes.sessions.models import Session
 from tests.access.county import WHISTLES, County
 from tests.access.inventory import Address
@@ -53,6 +54,31 @@ def facts_of(county: County, name: str, case: Dispute, username: str) -> dict[st
         "split": {**REASON, "parts": ["草场界线", "院墙"]},
         "void": REASON,
         "assign": {"person": username},
+    }.get(name, {})
+
+
+def act_of(name: str, case: Dispute, today: str) -> dict[str, Any]:
+    """What one act needs, as the API takes it."""
+    a, b = (party.pk for party in case.principal_parties()[:2])
+    told = {"failed_on": today, "civil_told_on": today}
+    return {
+        "acceptance": {"reserved": False, "elsewhere": False},
+        "screen": {"safety": dict.fromkeys(SAFETY_QUESTIONS, False)},
+        "police": {"deed": "beating", "lesser": True, "ground": "close", "exclusions_clear": True},
+        "police_session": {"held_on": today, "place_kind": "standard", "place": "派出所", "officers": "2"},
+        "police_terms": {},
+        "police_failed": {"failure": "not_reached", **told},
+        "police_dealt": {"dealt_on": today},
+        "no_penalty": {"performed_on": today, "applied_on": today, "both": True, "undecided": True},
+        "no_penalty_done": {"approved": True, "decided_on": today},
+        "letter": {"number": "003", "issued_on": today, "warned": b, "victim": a},
+        "letter_visit": {"task": 1, "done_on": today},
+        "signed": {"signed_on": today},
+        "confirm": {"asked": False},
+        "confirm_ruled": {"ruling": "confirmed", "ruled_on": today},
+        "performance": {"obligation": 1, "performance": "4"},
+        "dissuade": {"dissuaded": b, "dissuaded_on": today, "dissuaded_at": "22:30", "said": "劝了以后关小"},
+        "lift": {"flag": "bullying", **REASON},
     }.get(name, {})
 
 
@@ -137,6 +163,8 @@ def _json(county: County, route: str, case: Dispute, username: str, today: str) 
     last = route.rstrip("/").split("/")[-1]
     if "/moves/" in route:
         return facts_of(county, last, case, username)
+    if "/acts/" in route:
+        return act_of(last, case, today)
     if "<case_no>" not in route:
         parties = [{"side": "A", "name": "马文林", "phone": "13812346021"}, {"side": "B", "name": "王世昌"}]
         return {
@@ -190,6 +218,8 @@ def _json(county: County, route: str, case: Dispute, username: str, today: str) 
         "referrals": referred(today),
         "void-requests": REASON,
         "visits": visit_facts(county, case, today),
+        "slips": {"text": "调解员没有听完我说的", "received_on": today},
+        "answer": {"answer": "换人主持"},
         "waive": REASON,
     }.get(last, REASON)
 
@@ -210,6 +240,9 @@ def _form(county: County, route: str, case: Dispute, username: str, today: str) 
     if route.startswith("disputes/<case_no>/moves/"):
         facts = facts_of(county, route.rstrip("/").split("/")[-1], case, username)
         return form_of(facts) | {"version": case.version}
+    if route.startswith("disputes/<case_no>/acts/"):
+        facts = act_of(route.rstrip("/").split("/")[-1], case, today)
+        return {name: str(value).lower() if isinstance(value, bool) else value for name, value in facts.items()}
     return {
         "disputes/<case_no>/notes/": {"text": "到两家看过"},
         "disputes/<case_no>/reveal/<party>/<field>/": REASON,
@@ -221,6 +254,7 @@ def _form(county: County, route: str, case: Dispute, username: str, today: str) 
         "disputes/<case_no>/referrals/": referred(today),
         "referrals/in/": referred(today) | {"village": county.w.village.code},
         "referrals/<uid>/": {"act": "return", "version": 1, **REASON},
+        "disputes/<case_no>/slips/": {"text": "调解员没有听完我说的", "received_on": today},
         "followups/<case_no>/waive/<party>/": REASON,
         "disputes/<case_no>/whistles/new/": {
             "offices": [county.w.department_office.code],

@@ -17,6 +17,7 @@ from disputes.models import Dispute, Party, SavedFilter
 from disputes.papers.kinds import kinds
 from disputes.papers.models import Paper, PaperTemplate
 from disputes.referrals.models import Referral
+from disputes.safe.models import Slip
 from disputes.safeguards import SAFETY_QUESTIONS
 from disputes.sessions.models import Session, Venue
 from disputes.whistles.models import Whistle
@@ -134,6 +135,7 @@ class County:
         self.papers = {name: self._paper(case) for name, case in self.cases.items()}
         self.instructions = {case.pk: self._instruction(case) for case in self.cases.values()}
         self.referrals = {name: self._referral(name) for name in REFERRED}
+        self.slips = {name: self._slip(case) for name, case in self.cases.items()}
         self.captures = {name: self._capture(name) for name in WALKS}
         self.sessions = {name: self._session(name) for name in CASES}
         self.room_of_centre = Venue.objects.add(office=w.centre_office, name="调解大厅", by=w.centre_lead, at=self.now)
@@ -242,6 +244,7 @@ class County:
         if guardian:
             birth = timezone.localdate(self.now) - dt.timedelta(days=4000)
             a |= {"birth_on": birth, "guardian_name": guardian, "guardian_phone": SEALED["guardian's phone"]}
+            a |= {"guardian_consent_on": birth}
         b = {"side": "B", "name": second, "phone": SEALED["other party's phone"], "address": SEALED["address"]}
         return [a, b]
 
@@ -271,6 +274,11 @@ class County:
     def _paper(self, case: Dispute) -> Paper:
         by = self.desk_users[case.village_id, case.tier]
         return Paper.objects.issue(case, kinds()["acceptance"], by=by, at=self.now, asked={})
+
+    def _slip(self, case: Dispute) -> Slip:
+        """A party's opinion of whoever mediates, handed in at the desk."""
+        by, day = self.desk_users[case.village_id, case.tier], timezone.localdate(self.now)
+        return Slip.objects.hand_in(case=case, by=by, at=self.now, text="没有听我把话说完", received_on=day)
 
     # --- finding ------------------------------------------------------------------------------------------------------
     def values(self, route: str, relation: str, actor: str) -> dict[str, object]:
@@ -313,7 +321,8 @@ class County:
                 paper = self.papers.get("other_county" if relation == "crossed" else relation)
                 return paper.uid if paper else uuid.UUID(int=1)
             case "uid":
-                found = self.files.get("other_county" if relation == "crossed" else relation)
+                kept = self.slips if "slips/" in route else self.files
+                found = kept.get("other_county" if relation == "crossed" else relation)
                 return found.uid if found else uuid.UUID(int=1)
             case "photo":
                 photo = self.photos.get(relation)

@@ -14,6 +14,7 @@ from disputes.models import Dispute
 from followups.models import Handled
 from followups.reactions import react
 from tests import factories as f
+from tests import safe
 
 World = SimpleNamespace
 
@@ -184,4 +185,108 @@ SITUATIONS: dict[str, Callable[[World], Ready]] = {
     "split": split,
     "void": void,
     "assign": assign,
+}
+
+
+# --- acts -------------------------------------------------------------------------------------------------------------
+def today() -> str:
+    return str(timezone.localdate())
+
+
+def plain(facts: dict[str, Any]) -> dict[str, Any]:
+    """Days as JSON has them, rows by their number."""
+    return {name: str(value) if isinstance(value, dt.date) else value for name, value in facts.items()}
+
+
+def tracked(w: World) -> Dispute:
+    """The wizard answered at the police room."""
+    case = safe.at_room_mediating(w, an_hour_ago())
+    case.act("police", by=w.officer, at=timezone.now(), **safe.WIZARD)
+    return case
+
+
+def failed(w: World) -> Dispute:
+    case, day = tracked(w), timezone.localdate()
+    told = {"failed_on": day, "civil_told_on": day}
+    case.act("police_failed", by=w.officer, at=timezone.now(), failure="not_reached", **told)
+    return case
+
+
+def letter_body(case: Dispute) -> dict[str, Any]:
+    facts = plain(safe.letter_facts(case, timezone.localdate()))
+    return facts | {name: int(facts[name]) for name in ("warned", "victim")}
+
+
+def with_letter(w: World) -> Ready:
+    case = safe.family(w, an_hour_ago())
+    case.act("letter", by=w.officer, at=timezone.now(), **safe.letter_facts(case, timezone.localdate()))
+    task = case.tasks.filter(office=w.room).first()
+    return Ready(case, "officer", {"task": task.pk, "done_on": today()})
+
+
+def kept(w: World) -> Dispute:
+    case = safe.settled_at_room(w, an_hour_ago())
+    row, day = case.agreements.get().obligations.get(), timezone.localdate()
+    report = {"obligation": str(row.pk), "performance": "2", "performed_on": day}
+    case.act("performance", by=w.officer, at=timezone.now(), **report)
+    return case
+
+
+def applied(w: World) -> Dispute:
+    case, day = kept(w), timezone.localdate()
+    facts = {"performed_on": day, "applied_on": day, "both": True, "undecided": True}
+    case.act("no_penalty", by=w.second_officer, at=timezone.now(), **facts)
+    return case
+
+
+def signed(w: World) -> Dispute:
+    case = f.settled(w, at=an_hour_ago())
+    case.act("signed", by=w.assistant, at=timezone.now(), signed_on=timezone.localdate())
+    return case
+
+
+def asked(w: World) -> Dispute:
+    case, day = signed(w), timezone.localdate()
+    case.act("confirm", by=w.assistant, at=timezone.now(), asked=True, jointly=True, requested_on=day)
+    return case
+
+
+def owed(w: World) -> Ready:
+    case = f.settled(w, at=an_hour_ago())
+    row = case.agreements.get().obligations.get()
+    return Ready(case, "assistant", {"obligation": row.pk, "performance": "2", "performed_on": today()})
+
+
+def noise(case: Dispute) -> Ready:
+    b = case.principal_parties()[1]
+    told = {"dissuaded_on": today(), "dissuaded_at": "22:30", "said": "音响开到半夜，劝了以后关小"}
+    return Ready(case, "assistant", {"dissuaded": b.pk, **told})
+
+
+ACT_SITUATIONS: dict[str, Callable[[World], Ready]] = {
+    "acceptance": lambda w: Ready(new(w), "assistant", {"reserved": False, "elsewhere": False}),
+    "screen": lambda w: Ready(safe.family(w, an_hour_ago()), "officer", {"safety": safe.NO}),
+    "police": lambda w: Ready(safe.at_room_mediating(w, an_hour_ago()), "officer", plain(safe.WIZARD)),
+    "police_session": lambda w: Ready(tracked(w), "officer", plain(safe.session(timezone.localdate()))),
+    "police_terms": lambda w: Ready(tracked(w), "officer", dict(safe.TERMS)),
+    "police_failed": lambda w: Ready(
+        tracked(w), "officer", {"failure": "not_reached", "failed_on": today(), "civil_told_on": today()}
+    ),
+    "police_dealt": lambda w: Ready(failed(w), "officer", {"dealt_on": today()}),
+    "no_penalty": lambda w: Ready(
+        kept(w), "officer", {"performed_on": today(), "applied_on": today(), "both": True, "undecided": True}
+    ),
+    "no_penalty_done": lambda w: Ready(applied(w), "officer", {"approved": True, "decided_on": today()}),
+    "letter": lambda w: (lambda case: Ready(case, "officer", letter_body(case)))(safe.family(w, an_hour_ago())),
+    "letter_visit": with_letter,
+    "signed": lambda w: Ready(f.settled(w, at=an_hour_ago()), "assistant", {"signed_on": today()}),
+    "confirm": lambda w: Ready(
+        signed(w), "assistant", {"asked": True, "jointly": True, "requested_on": today(), "court": "县人民法院"}
+    ),
+    "confirm_ruled": lambda w: Ready(asked(w), "assistant", {"ruling": "confirmed", "ruled_on": today()}),
+    "performance": owed,
+    "dissuade": lambda w: noise(new(w, type_l1="02", type_l2="0203")),
+    "lift": lambda w: Ready(
+        safe.stopped(w, bullying=True, at=an_hour_ago()), "officer", {"flag": "bullying", "reason": "查明不是欺凌"}
+    ),
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import uuid
 from types import SimpleNamespace
 from typing import Any
@@ -107,6 +108,31 @@ def test_danger_is_acknowledged(w: SimpleNamespace, api: Client, django_capture_
     seen = api(w.officer).post(f"{CAPTURES}{row['id']}/acknowledge/", format="json").json()
     assert seen["acknowledged_by"]["username"] == "officer" and seen["acknowledged_at"]
     assert api(w.centre).post(f"{CAPTURES}{row['id']}/acknowledge/", format="json").status_code == 403
+
+
+def test_what_stops_a_settlement_on_the_spot(w: SimpleNamespace, api: Client) -> None:
+    agreed = [
+        {"side": "A", "name": "马文林", "consent": "agreed"},
+        {"side": "B", "name": "王世昌", "consent": "agreed"},
+    ]
+    told = {"chair": "village_mediator", "consents": agreed}
+    crime = captured(w, api, found="calm", settled=told | {"crime_suspected": True})
+    assert crime["state"] == "new" and "涉嫌犯罪" in crime["lacking"]
+    born = str(timezone.localdate() - dt.timedelta(days=365 * 12))
+    young = {"side": "A", "name": "马文林", "birth_on": born}
+    child = captured(w, api, found="calm", settled=told | {"young": [young]})
+    assert child["lacking"] == "缺：马文林的监护人、马文林的监护人同意登记的日期"
+    late = {"version": 1, "young": [young | {"birth_on": "2099-01-01"}]}
+    wrong = api(w.assistant).post(f"{CAPTURES}{child['id']}/settle/", late, format="json")
+    assert wrong.status_code == 400 and "核对年份" in wrong.content.decode()
+    steps = {"deed": "damage", "lesser": True, "ground": "close", "exclusions_clear": True}
+    steps |= {"officers": "2", "place_kind": "other", "recording": "V-1"}
+    police = told | {"chair": "officer", "track": "police", **steps}
+    row = captured(w, api, found="calm", settled=police)  # the assistant's answers to the steps are not kept
+    assert row["lacking"].startswith("缺：属于哪种行为")
+    assert not Dispute.objects.exists()
+    done = api(w.officer).post(f"{CAPTURES}{row['id']}/settle/", {"version": 1, **steps}, format="json").json()
+    assert done["state"] == "case" and Dispute.objects.get().agreements.get().track == "police"
 
 
 def test_a_settlement_on_the_spot(w: SimpleNamespace, api: Client) -> None:

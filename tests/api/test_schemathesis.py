@@ -30,9 +30,11 @@ from disputes import attachments
 from disputes.field.models import Capture, Visit
 from disputes.inbox.models import Instruction
 from disputes.referrals.models import Referral
+from disputes.safe.acts import FACTS
+from disputes.safe.models import Slip
 from followups.models import Notice
 from tests import factories as f
-from tests.api.situations import SITUATIONS, days_ahead, handle, new, settled, taken
+from tests.api.situations import ACT_SITUATIONS, SITUATIONS, days_ahead, handle, new, settled, taken
 from tests.api.test_rooms import visit_body
 from tests.samples import JPG, PDF
 
@@ -47,7 +49,7 @@ def county(db: None, monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     monkeypatch.setattr(UserRateThrottle, "THROTTLE_RATES", {"user": None})
     w = f.world()
     w.tokens = {role: Token.objects.create(user=getattr(w, role)).key for role in ROLES}
-    w.ready = {name: build(w) for name, build in SITUATIONS.items()}
+    w.ready = {name: build(w) for name, build in (SITUATIONS | ACT_SITUATIONS).items()}
     w.open_case, w.settled_case = new(w), settled(w)
     w.parties = w.open_case.principal_parties()
     w.attachment = attach(w)
@@ -55,6 +57,8 @@ def county(db: None, monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     w.session = f.session(w, taken(w))
     w.paper = paper(w)
     w.sent, w.received = referred(w)
+    today = timezone.localdate()
+    w.slip = Slip.objects.hand_in(case=w.open_case, by=w.grid, at=timezone.now(), text="没听我说完", received_on=today)
     handle(w.open_case)
     w.whistle = f.blow(
         w.open_case, w.assistant, w.room, at=timezone.now(), attachments=list(w.open_case.attachments.all())
@@ -183,13 +187,15 @@ def known(w: SimpleNamespace, path: str, noun: str) -> Any:
         return w.session.uid
     if "/whistles/" in path:
         return w.whistle.uid
+    if "/slips/" in path:
+        return w.slip.uid
     return w.paper if "/papers/" in path else w.attachment
 
 
 def lead(case: schemathesis.Case, w: SimpleNamespace) -> None:
     path = case.operation.path
     noun = path.split("/")[3]
-    ready = w.ready.get(path.split("/moves/")[1].rstrip("/")) if "/moves/" in path else None
+    ready = w.ready.get(path.rstrip("/").split("/")[-1]) if "/moves/" in path or "/acts/" in path else None
     dispute = ready.case if ready else w.settled_case if "/followups/" in path else w.open_case
     if "/void-requests/" in path:
         dispute = w.open_case
@@ -257,8 +263,11 @@ def lead_field(body: dict[str, Any], path: str, w: SimpleNamespace) -> None:
         body["tier"] = 2  # where that person works
     if "file" in body:
         body["file"] = body["file"] or JPG
-    if isinstance(body.get("settled"), dict) and body["settled"].get("chair"):
-        body["settled"]["chair"] = "village_mediator"
+    spot = body.get("settled") if isinstance(body.get("settled"), dict) else body
+    if spot.get("chair"):
+        spot["chair"] = "village_mediator"
+    for party in spot.get("young") or ():
+        party |= {name: "2012-03-05" for name in ("birth_on", "guardian_consent_on") if name in party}
 
 
 def lead_to_own(case: schemathesis.Case, own: dict[str, int]) -> None:
@@ -275,9 +284,12 @@ def lead_body(body: dict[str, Any], path: str, dispute: Any, ready: dict[str, An
     today = str(timezone.localdate())
     body.update({name: value for name, value in CODES.items() if name in body})
     dated = {"found_on": today, "occurred_on": today, "happened_on": today, "expires_on": days_ahead(9)}
+    dated |= dict.fromkeys(("on", "received_on", *(name for name, fact in FACTS.items() if fact.kind == "day")), today)
     body.update({name: value for name, value in dated.items() if body.get(name)})
     if path.endswith("/instructions/"):
         body |= {"case_no": dispute.case_no, "due_on": today} | ({"given_on": today} if "given_on" in body else {})
+    if "/consent/" in path:
+        body.pop("asked_by", None)
     if "version" in body:
         body["version"] = dispute.version
     for name, value in ready.items():
@@ -314,7 +326,7 @@ def lead_body(body: dict[str, Any], path: str, dispute: Any, ready: dict[str, An
         body["danger"].pop("expires_on", None)
 
 
-FITS = {"id_number": "620699197401010018", "birth_on": "1974-01-01"}
+FITS = {"id_number": "620699197401010018", "birth_on": "1974-01-01", "guardian_consent_on": "2026-01-01"}
 
 
 def lead_session(body: dict[str, Any], path: str, w: SimpleNamespace) -> None:

@@ -11,10 +11,23 @@ from django.utils import timezone
 
 from audit.models import verify
 from disputes import masking
-from disputes.models import Agreement, Check, Counter, Dispute, Event, EventText, Party, PartySecret, Round, rules_on
+from disputes.models import (
+    Agreement,
+    Check,
+    Counter,
+    Dispute,
+    Event,
+    EventText,
+    Obligation,
+    Party,
+    PartySecret,
+    Round,
+    rules_on,
+)
 from disputes.moves import LEAVES, MOVES, OPEN, Status
 from disputes.papers.models import Paper
 from disputes.referrals.models import Referral
+from disputes.safe.models import Task
 from disputes.whistles.models import Call, Whistle
 from followups.models import Handled, ReturnVisit
 from followups.reactions import reacting_kinds
@@ -106,7 +119,7 @@ def events_lead_from_registration_to_today() -> None:
         assert (last.status_to, last.tier_to, last.round, last.version, last.desk_id) == (
             case.status, case.tier, case.round, case.version, case.desk_id,
         ), case  # fmt: skip
-        assert case.version == 1 + sum(event.kind in MOVES for event in events), case
+        assert case.version == 1 + sum(event.kind in MOVES or event.kind == "lift" for event in events), case
 
 
 def events_hash_to_what_they_say() -> None:
@@ -163,6 +176,15 @@ def visits_are_told_in_the_timeline() -> None:
     )
     made = ReturnVisit.objects.filter(state__in=["done", "failed"]).values_list("pk", flat=True)
     assert told == Tally(made)
+
+
+def what_is_promised_has_its_task_until_it_is_kept() -> None:
+    for case in Dispute.objects.filter(status__in=[Status.SETTLED, Status.CLOSED]):
+        owed = Obligation.objects.filter(agreement__dispute=case, agreement__round=case.round)
+        days = set(owed.exclude(performance__in=Obligation.FINAL).values_list("due_on", flat=True))
+        tasks = Task.objects.open().filter(dispute=case, kind=Task.Kind.PERFORM)
+        assert sorted(days) == sorted(tasks.values_list("due_on", flat=True)), case
+    assert not Task.objects.open().filter(kind__in=["perform", "confirm"], dispute__status__in=OPEN).exists()
 
 
 def lists_read_what_the_parties_say() -> None:
@@ -237,6 +259,7 @@ ALL = (
     settlements_have_their_papers,
     each_party_of_a_settled_case_is_visited,
     visits_are_told_in_the_timeline,
+    what_is_promised_has_its_task_until_it_is_kept,
     lists_read_what_the_parties_say,
     secrets_open_and_are_masked_alike,
     names_are_found_by_their_keys,

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import uuid
 
 import pytest
 
 from disputes.field.models import Capture, Source, Spot, Visit
 from disputes.models import Agreement, Check, Conflict, Dispute, MoveRefused, NotYours
+from disputes.safe.models import PoliceTrack
 from disputes.safeguards import SAFETY_QUESTIONS
 from followups.models import ReturnVisit
 from followups.reactions import react
@@ -24,6 +26,11 @@ HEARD = {
 }
 AGREED = {"A:马文林": "agreed", "B:王世昌": "agreed", "B:韩玉山": "agreed"}
 NO = dict.fromkeys(SAFETY_QUESTIONS, False)
+YEARS_16, YEARS_12 = (NOW.date() - dt.timedelta(days=365 * years + 30) for years in (16, 12))
+STEPS = {
+    "deed": "damage", "lesser": True, "ground": "close", "exclusions_clear": True, "officers": "2",
+    "place_kind": "other",
+}  # fmt: skip
 
 
 @pytest.fixture
@@ -39,6 +46,15 @@ def capture(w, spot=None, *, by=None, submission=None, **facts) -> Capture:
 
 def spot(chair, **facts) -> dict:
     return {"chair": chair, "consents": AGREED, **facts}
+
+
+def on_police_track(w, **facts) -> dict:
+    """What an officer answers of 现场治安调解."""
+    return spot(w.officer, track="police", **{"recording": "V-0302-1", **STEPS, **facts})
+
+
+def lacking(row: Capture, viewer) -> str:
+    return Capture.objects.get(pk=row.pk).lacking_for(viewer)
 
 
 def settle(row: Capture, by, spot=None, **facts) -> Dispute | None:
@@ -68,11 +84,15 @@ def test_it_gets_its_return_visits_by_the_usual_reaction(w):
 
 
 def test_an_officer_on_the_police_track_is_an_on_the_spot_public_security_mediation(w):
-    row = capture(w, spot(w.officer, track="police", exclusions_clear=True, recording="V-0302-1"))
-    agreement = row.sources.get().dispute.agreements.get()
+    case = capture(w, on_police_track(w), by=w.officer).sources.get().dispute
+    agreement, track, session = case.agreements.get(), case.police_tracks.get(), case.police_sessions.get()
     assert (agreement.result, agreement.track, agreement.on_the_spot) == ("oral", "police", True)
     assert (agreement.organisation, agreement.chair) == (w.room, w.officer)
-    assert Check.objects.get(kind="exclusions").outcome == "none"
+    assert [e.kind for e in case.events.order_by("pk")] == ["register", "take_up", "police", "police_session", "settle"]
+    assert (track.deed, track.plain, track.recording, track.by) == ("damage", True, "V-0302-1", w.officer)
+    assert (session.officers, session.place_kind, session.recording) == (2, "other", "V-0302-1")
+    check = Check.objects.get(kind="exclusions")  # version, officer, time, outcome; never which one
+    assert (check.outcome, check.by, check.sealed) == ("none", w.officer, "")
 
 
 @pytest.mark.parametrize("who", ["assistant", "grid", "officer", "centre"])
@@ -113,7 +133,12 @@ def test_the_same_submission_twice_is_one_settled_case(w):
         (
             {},
             {"between_themselves": True, "consents": AGREED, "track": "police"},
-            "缺：核对七种不适用情形、录音录像编号",
+            "缺：属于哪种行为、情节较轻、为什么适合调解、不适用治安调解的情形、民警人数、在哪种场所、录音录像编号",
+        ),
+        (
+            {},
+            {"between_themselves": True, "consents": AGREED, "minors": True},
+            "缺：谁未满 18 周岁（出生日期、监护人）",
         ),
     ],
 )
@@ -130,8 +155,9 @@ def test_a_party_who_refuses_keeps_it_in_triage_with_the_sentence_of_settle(w):
 
 
 def test_what_settle_refuses_leaves_neither_case_nor_number(w):
-    row = capture(w, spot(w.officer, track="police", exclusions_clear=False, recording="V-1"))
+    row = capture(w, on_police_track(w, exclusions_clear=False), by=w.officer)
     assert "不能按治安调解化解" in row.lacking_for(w.officer) and not Dispute.objects.exists()
+    assert not Check.objects.exists() and not PoliceTrack.objects.exists()  # nothing by halves
     assert f.register(w).case_no.endswith("-0001")
 
 
@@ -143,6 +169,103 @@ def test_five_answers_are_sealed_and_asked_again_of_nobody_else(w):
     assert case and case.protected and not Spot.objects.exists()
     check = case.checks.get(kind="family")
     assert check.outcome == "yes:criticism" and "threat" not in check.sealed
+
+
+# --- the safeguards of the room behind it -----------------------------------------------------------------------------
+def test_seven_exclusions_unanswered_keep_it_in_triage(w):
+    row = capture(w, on_police_track(w, exclusions_clear=None), by=w.officer)
+    assert row.state == "new" and row.lacking_for(w.officer) == "缺：不适用治安调解的情形"
+    case = settle(row, w.officer, {"exclusions_clear": True})
+    assert case and case.agreements.get().track == "police" and not Spot.objects.exists()
+
+
+def test_one_officer_needs_a_recording_and_a_standard_place(w):
+    row = capture(w, on_police_track(w, officers="1", place_kind="standard", recording=""), by=w.officer)
+    assert row.state == "new" and row.lacking_for(w.officer) == "缺：录音录像编号"
+    row = capture(w, on_police_track(w, officers="1"), by=w.officer)
+    assert row.state == "new" and "一名民警单独调解" in row.lacking_for(w.officer) and not Dispute.objects.exists()
+    case = settle(row, w.officer, {"place_kind": "standard"})
+    assert case and case.police_sessions.get().recording == "V-0302-1"
+
+
+@pytest.mark.parametrize("step", [{"deed": "civil"}, {"deed": "other"}, {"lesser": False}, {"ground": "none"}])
+def test_what_the_wizard_does_not_pass_is_no_police_agreement(w, step):
+    row = capture(w, on_police_track(w, **step), by=w.officer)
+    assert row.state == "new" and "治安调解" in row.lacking_for(w.officer) and not Dispute.objects.exists()
+    case = settle(row, w.officer, {"track": "people", "chair": w.village_mediator})
+    assert case and case.agreements.get().track == "people"
+
+
+def test_the_steps_are_an_officers_to_answer(w):
+    row = capture(w, on_police_track(w))  # typed by the assistant
+    assert row.lacking_for(w.officer).startswith("缺：属于哪种行为") and Spot.objects.get().deed == ""
+    assert settle(row, w.officer, STEPS).checks.get(kind="exclusions").by == w.officer
+
+
+def test_who_answered_the_steps_closes_them(w):
+    row = capture(w, on_police_track(w) | {"consents": {}}, by=w.officer)
+    other = w.second_officer
+    settle(row, other, {"consents": AGREED})
+    assert "由核对的民警办结" in lacking(row, w.officer) and not Dispute.objects.exists()
+    settle(row, other, {"ground": "fault"})  # half of it is not taken over
+    assert lacking(row, other).startswith("缺：属于哪种行为、情节较轻")
+    assert settle(row, other, STEPS).police_tracks.get().by == other
+
+
+def test_a_police_mediation_has_a_police_chair(w):
+    row = capture(w, on_police_track(w) | {"chair": w.village_mediator}, by=w.officer)
+    assert "由民警主持" in row.lacking_for(w.officer) and not Dispute.objects.exists()
+
+
+def test_a_minor_is_not_settled_on_the_spot_without_a_guardian(w):
+    young = {"A:马文林": {"birth_on": YEARS_16}}
+    row = capture(w, spot(w.village_mediator, young=young))
+    assert row.state == "new" and row.lacking_for(w.officer) == "缺：马文林的监护人"
+    assert row.lacking_for(w.supervisor) == "缺：马*的监护人" and not Dispute.objects.exists()
+    case = settle(row, w.assistant, {"young": {"A:马文林": {"guardian_name": "马得福"}}})
+    party = case.parties.get(name="马文林")
+    assert (party.guardian_name, case.protected, case.status) == ("马得福", True, "settled")
+
+
+def test_a_minors_names_show_to_who_wrote_them_down_and_who_sorts(w):
+    young = {"A:马文林": {"birth_on": YEARS_16, "guardian_name": "马得福"}}
+    told = [
+        capture(w, {"young": young}),
+        capture(w, {"minors": True}),
+        capture(w, spot(w.village_mediator, young=young)),
+    ]
+    for row in told:
+        row = Capture.objects.get(pk=row.pk)  # the third is a case already, its Spot is gone
+        assert row.sides_for(w.grid) == "马* / 王*、韩*" and row.sides_for(w.assistant) == "马文林 / 王世昌、韩玉山"
+        assert row.sides_for(w.officer) == row.sides_for(w.centre) == row.sides_for(w.assistant)
+    assert capture(w).sides_for(w.grid) == "马文林 / 王世昌、韩玉山"
+
+
+def test_a_child_needs_the_guardians_own_consent(w):
+    young = {"A:马文林": {"birth_on": YEARS_12, "guardian_name": "马得福"}}
+    row = capture(w, spot(w.village_mediator, young=young))
+    assert row.lacking_for(w.officer) == "缺：马文林的监护人同意登记的日期" and not Dispute.objects.exists()
+    case = settle(row, w.assistant, {"young": {"A:马文林": {"guardian_consent_on": NOW.date()}}})
+    assert case.parties.get(name="马文林").guardian_consent_on == NOW.date()
+
+
+def test_a_suspected_crime_is_handed_over_and_nothing_else_is_asked(w):
+    row = capture(w, {"crime_suspected": True})
+    assert row.state == "new" and "不能当场化解" in row.lacking_for(w.officer)
+    assert settle(row, w.officer, spot(w.village_mediator, crime_suspected=False)) is None  # a box does not lift it
+    assert not Dispute.objects.exists()
+    row.refresh_from_db()
+    (case,) = row.sort("new", by=w.officer, at=NOW, version=row.version, kind="0201", tier=2)
+    assert case.crime_suspected
+    case.perform("refer", by=w.officer, at=NOW, way="police", told_ways=["police"], told_on=NOW.date())
+    assert (case.status, case.events.get(kind="refer").text.body) == ("referred", "已移交公安机关")
+
+
+def test_what_was_told_of_the_young_goes_with_the_case_that_is_sorted(w):
+    young = {"A:马文林": {"birth_on": YEARS_16, "guardian_name": "马得福"}}
+    row = capture(w, {"young": young})
+    (case,) = row.sort("new", by=w.officer, at=NOW, version=row.version, kind="0201", tier=2)
+    assert case.protected and case.parties.get(name="马文林").guardian_name == "马得福"
 
 
 # --- filled in later --------------------------------------------------------------------------------------------------

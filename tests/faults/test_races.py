@@ -13,7 +13,7 @@ from pypdf import PdfWriter
 
 from disputes import attachments
 from disputes.field.models import Capture, Source, Visit
-from disputes.models import Attachment, Dispute, Event, FactsMissing, MoveRefused
+from disputes.models import Attachment, Check, Dispute, Event, FactsMissing, MoveRefused
 from disputes.papers import typeset
 from disputes.papers.kinds import kinds
 from disputes.papers.models import Paper
@@ -441,3 +441,22 @@ def test_merging_and_reporting_at_once_leave_nothing_pending(w):
         last = list(Event.objects.filter(dispute=case_pk).order_by("pk").values_list("status_from", "status_to"))[-2:]
         assert last[0][1] == last[1][0]  # in the one order in which both happened
     assert not Referral.objects.pending().exists()
+
+
+def answer(number: int, keys: list[uuid.UUID], pk: int, barrier, w) -> list[int]:
+    """The same answer to the acceptance list, sent by both at the same moment."""
+    case, made = Dispute.objects.get(pk=pk), []
+    by = w.assistant
+    by.forget_scope()
+    for key in keys:
+        barrier.wait(60)
+        facts = {"reserved": False, "elsewhere": False, "submission": key}
+        made.append(case.act("acceptance", by=by, at=NOW, **facts).pk)
+    return made
+
+
+def test_an_act_sent_twice_at_once_is_done_once(w):
+    keys = [uuid.uuid4() for _ in range(20)]
+    first, second = processes.together(2, answer, keys, f.register(w).pk, processes.CONTEXT.Barrier(2), w)
+    assert first == second
+    assert Check.objects.count() == Event.objects.filter(kind="acceptance").count() == len(keys)

@@ -228,8 +228,12 @@ def test_every_kind_of_notice_has_its_words(w, case):
 
     kinds = {"may_escalate", "relapse", "alarm", "alarm_again", *Reminder.Kind.values}
     kinds |= {"whistle", "whistle_off", *(f"whistle_{answer.to}" for answer in ANSWERS.values())}
-    tellers = {getattr(reactions, f"tell_the_{whom}") for whom in ("desk", "person", "invited", "receiver", "sender")}
-    tellers.add(reactions.tell_who_asked)
+    whom = ("desk", "person", "invited", "receiver", "sender", "police")
+    tellers = {
+        reactions.tell_who_asked,
+        reactions.tell_who_visits,
+        *(getattr(reactions, f"tell_the_{one}") for one in whom),
+    }
     kinds |= {k for k, r in reactions.REACTIONS.items() if tellers & set(r)}
     assert kinds == notices.TEXTS.keys()
 

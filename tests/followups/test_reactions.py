@@ -40,6 +40,7 @@ def test_what_upper_rooms_registered_below():
     assert moves.registered_guards() == {"close": ["why_visits_missing"]}
     assert [function.__name__ for function in moves._after] == ["react"]
     assert panels.register_list() == [
+        (20, "safeguards"),
         (30, "sessions"),
         (35, "instructions"),
         (40, "whistles"),

@@ -16,6 +16,7 @@ from disputes.field.models import Visit
 from disputes.inbox.models import Instruction
 from disputes.models import Dispute
 from disputes.referrals.models import Referral
+from disputes.safe.models import Task
 from disputes.sessions.models import Venue
 from followups.models import Notice
 from followups.reactions import react
@@ -25,8 +26,8 @@ from villages.models import Role, SpecialDay
 
 #: list → (who looks, how many queries)
 LISTS: dict[str, tuple[str, int]] = {
-    "": ("officer", 31),
-    "todo/": ("officer", 14),
+    "": ("officer", 32),
+    "todo/": ("officer", 15),
     "me/": ("officer", 9),
     "villages/": ("officer", 13),
     "villages/gaps/": ("officer", 13),
@@ -39,8 +40,9 @@ LISTS: dict[str, tuple[str, int]] = {
     "sessions/": ("officer", 13),
     "sessions/rooms/": ("officer", 9),
     "whistles/": ("department", 9),
-    "inbox/": ("officer", 16),
+    "inbox/": ("officer", 17),
     "disputes/": ("officer", 12),
+    "safeguards/lifted/": ("supervisor", 8),
     "followups/": ("officer", 10),
     "referrals/": ("officer", 10),
     "notices/": ("officer", 10),
@@ -104,6 +106,9 @@ def more(w: SimpleNamespace, n: int) -> None:
     up = factories.at_room(w, at=at)
     Dispute.objects.filter(pk=up.pk).update(opened_at=at - dt.timedelta(hours=1))  # sent some time after it was opened
     Instruction.objects.give(up, "supervise", by=w.supervisor, at=at, words="抓紧", due_on=timezone.localdate(at))
+    Task.objects.create(dispute=done, round=1, kind="police", office=w.room, since=at.date(), due_on=at.date())
+    stopped = factories.register(w, by=w.officer, at=at, tier=2, bullying=True)
+    stopped.act("lift", by=w.officer, at=at, flag="bullying", reason="查明不是欺凌")
     walk = Visit.objects.begin(by=w.assistant, at=at, village=w.village, visited_on=timezone.localdate(at))
     for state in ("none", "new"):
         heard = walk.capture(by=w.assistant, at=at, facts={"side_a": f"马{n}", "words": "渠口", "may_escalate": True})

@@ -71,7 +71,8 @@ def test_what_upper_rooms_registered() -> None:
     """Pinned: a guard or a section that is registered twice, or not at all, is seen here."""
     assert get_resolver().url_patterns
     assert registered_guards() == {"close": ["why_visits_missing"]}
-    sections = ["sessions", "instructions", "whistles", "papers", "visits", "referrals", "sources", "links"]
+    first = ["safeguards", "sessions", "instructions", "whistles"]
+    sections = [*first, "papers", "visits", "referrals", "sources", "links"]
     assert [key for _order, key in panels.register_list()] == sections
     leaving = ["call_off_with_the_case", "settle_instructions", "settle_whistles", "settle_pending"]
     assert [function.__name__ for function in moves._leaving] == leaving

@@ -278,6 +278,57 @@ def test_answers_about_safety_are_shown_to_whoever_asked_alone(w):
     assert ticked not in page and "安全问题还差 3 项" in page
 
 
+STEPS = {
+    "spot-police": "clear", "spot-step_deed": "damage", "spot-step_lesser": "1", "spot-step_ground": "close",
+    "spot-step_officers": "2", "spot-step_place_kind": "other", "spot-recording": "V-1",
+}  # fmt: skip
+
+
+def test_the_steps_of_a_police_mediation_are_asked_of_officers_alone(w):
+    visit, client = walk(w), as_(w.assistant)
+    page = client.get(f"/visits/{visit.uid}/").content.decode()
+    assert "是，由民警核对后办结" in page and "step_deed" not in page and "雇凶伤害他人" not in page
+    client.post(f"/visits/{visit.uid}/", SETTLED | {"spot-chair": "officer", "spot-police": "ask"})
+    row = Capture.objects.get()
+    path, officer = f"/captures/{row.uid}/settle/", as_(w.officer)
+    page = officer.get(path).content.decode()
+    assert "缺：属于哪种行为、情节较轻" in page and "雇凶伤害他人" in page and "确认情节轻微、事实清楚" in page
+    sent = {"spot-version": 1, "spot-chair": "officer", **STEPS, "spot-step_officers": "1"}
+    assert officer.post(path, sent).url == path  # one officer, no standard place
+    page = officer.get(path).content.decode()
+    assert "一名民警单独调解" in page and re.search(r'<option value="damage" selected', page)  # nothing typed is lost
+    assert officer.post(path, sent | {"spot-version": 2, "spot-step_officers": "2"}).url == "/triage/"
+    case = Dispute.objects.get()
+    assert (case.status, case.agreements.get().track, case.police_sessions.get().officers) == ("settled", "police", 2)
+
+
+def test_the_young_are_asked_about_by_name(w):
+    visit, client = walk(w), as_(w.assistant)
+    client.post(f"/visits/{visit.uid}/", SETTLED | {"spot-minors": "on"})
+    row = Capture.objects.get()
+    path = f"/captures/{row.uid}/settle/"
+    page = client.get(path).content.decode()
+    assert "缺：谁未满 18 周岁" in page and "马文林的监护人" in page and "王世昌的出生日期" in page
+    born = timezone.localdate().replace(day=1).replace(year=timezone.localdate().year - 12)
+    chair = {"spot-chair": "village_mediator", "spot-minors": "on"}
+    wrong = client.post(path, {"spot-version": 1, **chair, "spot-born_A0": "2099-01-01", "spot-guardian_A0": "马得福"})
+    assert wrong.status_code == 422 and "核对年份" in wrong.content.decode() and "马得福" in wrong.content.decode()
+    sent = chair | {"spot-born_A0": str(born), "spot-guardian_A0": "马得福"}
+    assert client.post(path, {"spot-version": 1, **sent}).url == path
+    page = client.get(path).content.decode()
+    assert "缺：马文林的监护人同意登记的日期" in page and f'value="{born}"' in page
+    client.post(path, {"spot-version": 2, **sent, "spot-agreed_A0": "今天"})
+    case = Dispute.objects.get()
+    assert case.protected and case.parties.get(name="马文林").guardian_consent_on == timezone.localdate()
+
+
+def test_a_suspected_crime_goes_to_triage(w):
+    visit, client = walk(w), as_(w.assistant)
+    client.post(f"/visits/{visit.uid}/", SETTLED | {"spot-crime_suspected": "on"})
+    assert not Dispute.objects.exists()
+    assert "登记了涉嫌犯罪，不能当场化解" in as_(w.officer).get("/triage/").content.decode()
+
+
 def test_an_entry_that_cannot_be_read_keeps_its_answers(w):
     visit, client = walk(w), as_(w.assistant)
     answer = client.post(f"/visits/{visit.uid}/", SETTLED | {"words": ""})

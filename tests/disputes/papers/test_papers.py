@@ -24,7 +24,7 @@ from disputes.papers import shipped, template, typeset
 from disputes.papers.kinds import INDEX, kinds
 from disputes.papers.models import DOCX, PDF, Paper, PaperTemplate, draw_up, initial, offered, read_case, why_not
 from followups.visits import record_visit
-from tests import factories
+from tests import factories, safe
 from tests.factories import NOW
 
 pytestmark = pytest.mark.django_db
@@ -73,12 +73,22 @@ def written(w, **facts):
 
 
 def by_police(w, *, on_the_spot):
-    case = factories.at_room(w, parties=PARTIES)
-    case.perform("take_up", by=w.officer, at=NOW, handler=w.officer)
-    facts = factories.settlement(
-        w, case, organisation=w.room, chair=w.officer, track="police", exclusions_clear=True, on_the_spot=on_the_spot
-    )
-    case.perform("settle", by=w.officer, at=NOW, **facts)
+    case = safe.at_room_mediating(w, parties=PARTIES)
+    if on_the_spot:
+        case.act("police", by=w.officer, at=NOW, **safe.WIZARD | {"plain": True})
+        case.act("police_session", by=w.officer, at=NOW, **safe.session(NOW.date()))
+    else:
+        safe.on_police_track(w, case)
+    given = {"organisation": w.room, "chair": w.officer, "track": "police", "on_the_spot": on_the_spot}
+    if on_the_spot:
+        paid = {
+            "debtor": case.principal_parties()[1],
+            "what": "赔偿200元",
+            "amount": Decimal(200),
+            "due_on": NOW.date(),
+        }
+        given |= {"recording": "LX-8", "obligations": [paid]}
+    case.perform("settle", by=w.officer, at=NOW, **factories.settlement(w, case, **given))
     return case
 
 
@@ -378,6 +388,17 @@ def test_the_record_of_a_joint_session_is_what_its_paper_says(w) -> None:
         "还没谈拢的：牛羊的赔偿",
     ):
         assert words in paper["record"]
+
+
+def test_what_the_police_established_stands_in_their_papers(w) -> None:
+    written_one, on_the_spot = (by_police(w, on_the_spot=spot) for spot in (False, True))
+    kind = kinds()["police_agreement"]
+    told = initial(kind, read_case(written_one, kind, by=w.officer, at=NOW))
+    assert "起因：轮水先后" in told["facts"] and "情节：徒手，情节较轻" in told["facts"]
+    assert told["how"] == safe.TERMS["perform_way"]
+    kind = kinds()["on_the_spot"]
+    told = initial(kind, read_case(on_the_spot, kind, by=w.officer, at=NOW))
+    assert (told["facts"], told["recording"]) == (safe.WIZARD["established"], "LX-8")
 
 
 def test_the_shipped_templates_are_valid_and_the_same_on_every_run() -> None:
