@@ -182,12 +182,17 @@ def minor_without_guardian(case: Dispute, by: User | None, facts: Facts, at: dt.
     return None
 
 
-def lacks_guardian(party: Party, today: dt.date) -> bool:
-    """Whether a guardian must be registered for this party."""
+def needs_guardian(party: Party, today: dt.date) -> bool:
+    """Whether this party does not act without a guardian (APR 181)."""
     from disputes.models import WAGES_FROM
 
     alone = party.own_wages and (party.age(today) or 0) >= WAGES_FROM
-    return party.is_minor(today) and not party.guardian_name and not alone
+    return party.is_minor(today) and not alone
+
+
+def lacks_guardian(party: Party, today: dt.date) -> bool:
+    """Whether a guardian must be registered for this party."""
+    return needs_guardian(party, today) and not party.guardian_name
 
 
 def child_without_consent(case: Dispute, by: User | None, facts: Facts, at: dt.datetime) -> str | None:

@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 
 from disputes.facts import chairs
 from disputes.models import Agreement, Dispute, Party
+from disputes.safeguards import needs_guardian
 from disputes.sessions.models import LATEST, MOST_INVITED, Attendee, Session, Venue, moment_words
 from villages.models import Role, User
 
@@ -76,7 +77,7 @@ def _wrong_parties(case: Dispute, facts: Facts, day: dt.date) -> Errors:
     sides = {party.side for party in asked}
     if sides <= {Party.Side.THIRD}:
         return {"parties": _("至少请一方当事人")}
-    minors = [party for party in asked if party.is_minor(day)]
+    minors = [party for party in asked if needs_guardian(party, day)]
     lacking = [party.name for party in minors if not party.guardian_name]
     if lacking:
         return {
@@ -202,7 +203,7 @@ def _wrong_attendance(session: Session, facts: Facts, outcome: str, day: dt.date
     if sides <= {Party.Side.THIRD}:
         return {"outcome": _("一方都没到的，结果选“没有开成”")}
     for pk, row in present.items():
-        if row.party and row.party.is_minor(day) and pk not in guardians:
+        if row.party and needs_guardian(row.party, day) and pk not in guardians:
             return {
                 f"attended_{row.pk}": _("%(name)s 未满 18 周岁，监护人没到不能谈（程序规定第一百八十一条）")
                 % {"name": row.label}

@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from disputes import facts, parsing
 from disputes.forms import OTHERS_DATA, Form, ParsedField, PickField, day_field, name_field, text_field
 from disputes.models import Agreement, Dispute, Party
+from disputes.safeguards import needs_guardian
 from disputes.sessions.models import INVITED_ROLES, MOST_INVITED, Attendee, Session, Venue
 from villages.models import Office, Posting, User, in_force
 
@@ -163,7 +164,7 @@ class PlanForm(Form):
         self.chairs = {row.username: row for row in facts.chairs(case, user)}
         parties = list(case.parties.all())
         today = timezone.localdate()
-        minors = [p for p in parties if p.is_minor(today)]
+        minors = [p for p in parties if needs_guardian(p, today)]
         kwargs["initial"] = {**self._initial(parties, minors, user, session), **(kwargs.get("initial") or {})}
         super().__init__(*args, **kwargs)
         self._choose("venue", [("", _("不在会议室")), *((pk, str(row)) for pk, row in self.venues.items())])

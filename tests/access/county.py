@@ -272,8 +272,15 @@ class County:
         return attachments.attach(case, by, self.now, SimpleUploadedFile("现场.png", PNG))
 
     def _paper(self, case: Dispute) -> Paper:
+        """Of the family case by somebody who handled it and does not any more."""
         by = self.desk_users[case.village_id, case.tier]
-        return Paper.objects.issue(case, kinds()["acceptance"], by=by, at=self.now, asked={})
+        handler = case.handler
+        Dispute.objects.filter(pk=case.pk).update(handler=by)
+        case.handler = by
+        row = Paper.objects.issue(case, kinds()["acceptance"], by=by, at=self.now, asked={})
+        Dispute.objects.filter(pk=case.pk).update(handler=handler)
+        case.handler = handler
+        return row
 
     def _slip(self, case: Dispute) -> Slip:
         """A party's opinion of whoever mediates, handed in at the desk."""

@@ -176,6 +176,13 @@ def test_minors_come_with_their_guardian(w):
     assert "监护人没到" in next(iter(wrong(record, w, session, people=alone).values()))
 
 
+def test_who_lives_on_their_own_wages_comes_alone(w):
+    young = {"side": "A", "name": "马强", "birth_on": dt.date(2009, 5, 1), "own_wages": True}
+    session = planned(w, mediated(w, parties=[young, f.PARTY_B]))
+    record(w, session, people={row.pk: {"attended": True} for row in session.listed()})
+    assert session.state == "held"
+
+
 def test_a_family_is_not_asked_into_one_room_by_default(w):
     case = mediated(w, type_l1="01", type_l2="0101")
     assert wrong(planned, w, case).keys() == {"together"}
