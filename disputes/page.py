@@ -275,7 +275,7 @@ class CasePage:
     def _action(self, name: str, sentence: str | None, primary: bool) -> dict[str, Any]:
         label = str(MOVES[name].label)
         if name == "escalate" and self.case.tier < Tier.TOWNSHIP:
-            label = f"{label}{UP_TO[self.case.tier + 1]}"
+            label = _g("上报%(where)s") % {"where": UP_TO[self.case.tier + 1]}
         return {
             "name": name,
             "label": label,

@@ -10,6 +10,7 @@ from django.db.models import Count, F, Q
 from django.urls import is_valid_path
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from disputes import codes
 from disputes.inbox.models import Instruction
@@ -38,7 +39,7 @@ def waiting_for(user: User) -> DisputeQuerySet:
 def waited_words(since: dt.datetime, now: dt.datetime, calendar: WorkCalendar) -> str:
     """How long it has waited: working days, and within the first one hours or minutes."""
     days = calendar.between(timezone.localdate(since), timezone.localdate(now))
-    return _("%(n)d 个工作日") % {"n": days} if days > 0 else waited(since, now)
+    return ngettext("%(n)d 个工作日", "%(n)d 个工作日", days) % {"n": days} if days > 0 else waited(since, now)
 
 
 def rise_words(case: Dispute) -> str:
