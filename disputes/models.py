@@ -631,6 +631,17 @@ class Dispute(models.Model):
         self.refresh_from_db()
         return event
 
+    def suspect_crime(self, *, by: User, at: dt.datetime, request: HttpRequest | None = None) -> None:
+        """A capture that joins this case tells of a suspected crime: it stops the case, whoever has it (PSA 3)."""
+        with transaction.atomic():
+            case = locked(Dispute.objects.for_page().filter(pk=self.pk)).get()
+            if case.crime_suspected or not case.is_open:
+                return
+            case.crime_suspected = True
+            case.version += 1
+            case.save(update_fields=["crime_suspected", "version"])
+            case._append("edit", by=by, at=at, facts={"fields": ["crime_suspected"], "parties": []}, request=request)
+
     def grade(
         self,
         *,

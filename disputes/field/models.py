@@ -670,6 +670,8 @@ class Capture(Place):
             raise MoveRefused(_g("案件已%(status)s，不能并入。换一件") % {"status": case.get_status_display()})
         case.append_event("source", by=by, at=at, text=self.words, facts={"capture": str(self.uid)}, request=request)
         Source.objects.create(capture=self, dispute=case, how=Source.How.JOINED, by=by, at=at)
+        if spot_of(self).crime_suspected:
+            case.suspect_crime(by=by, at=at, request=request)
         self.state, self.reason, self.put_off_until = self.State.CASE, "", None
         return [case]
 

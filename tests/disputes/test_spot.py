@@ -261,6 +261,18 @@ def test_a_suspected_crime_is_handed_over_and_nothing_else_is_asked(w):
     assert (case.status, case.events.get(kind="refer").text.body) == ("referred", "已移交公安机关")
 
 
+def test_a_suspected_crime_stops_the_case_that_it_joins(w):
+    case = f.mediating(w)
+    row = capture(w, {"crime_suspected": True})
+    row.sort("join", by=w.officer, at=NOW, version=row.version, target=case)
+    case.refresh_from_db()
+    assert case.crime_suspected and case.events.latest("pk").facts["fields"] == ["crime_suspected"]
+    assert "涉嫌犯罪" in case.why_not("settle", by=w.assistant, at=NOW)
+    row.sort("undo", by=w.officer, at=NOW, version=row.version)
+    case.refresh_from_db()
+    assert case.crime_suspected  # an officer lifts it, with a reason
+
+
 def test_what_was_told_of_the_young_goes_with_the_case_that_is_sorted(w):
     young = {"A:马文林": {"birth_on": YEARS_16, "guardian_name": "马得福"}}
     row = capture(w, {"young": young})
