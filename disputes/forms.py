@@ -192,6 +192,26 @@ def villages_of(user: User) -> list[Area]:
     return list(rows.select_related("parent").order_by("code"))
 
 
+class InVillageForm(Form):
+    """Something begun today in a village of this person's; where they have one, it is chosen."""
+
+    submission = forms.UUIDField(required=False, widget=forms.HiddenInput)
+    village = PickField(label=_("村（社区）"), needed=_("选村（社区）"))
+    DAY: str  # the field that is today unless another day is given
+
+    def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
+        self.villages = {area.code: area for area in villages_of(user)}
+        initial = {"submission": uuid.uuid4(), self.DAY: timezone.localdate()}
+        if len(self.villages) == 1:
+            initial["village"] = next(iter(self.villages))
+        kwargs["initial"] = {**initial, **(kwargs.get("initial") or {})}
+        super().__init__(*args, **kwargs)
+        field = self.fields["village"]
+        assert isinstance(field, PickField)
+        known = [(code, area.full_name) for code, area in self.villages.items()]
+        field.choices = known if len(known) == 1 else [("", _("选村（社区）")), *known]
+
+
 class RegisterForm(FactsForm):
     """A new dispute; parties are a formset beside it (`PartyFormSet`)."""
 

@@ -25,13 +25,13 @@ from disputes.forms import (
     OTHERS_DATA,
     FilesField,
     Form,
+    InVillageForm,
     ParsedField,
     PickField,
     count_field,
     day_field,
     name_field,
     text_field,
-    villages_of,
 )
 from disputes.models import Dispute
 from disputes.moves import Tier
@@ -54,26 +54,13 @@ def side_field(label: Any, **attrs: str) -> ParsedField:
     return ParsedField(side, label=label, widget=widget)
 
 
-class VisitForm(Form):
+class VisitForm(InVillageForm):
     """A visit that begins: where, when, with whom."""
 
-    submission = forms.UUIDField(required=False, widget=forms.HiddenInput)
-    village = PickField(label=_("村（社区）"), needed=_("选村（社区）"))
+    DAY = "visited_on"
     visited_on = day_field(_("走访日期"), needed=_("填写走访日期，今天去的写“今天”"))
     companions = text_field(_("同行"), limit=200, help_text=_("和谁一起去的，如 刘建军、才让卓玛"))
     households = count_field(_("走访户数"), help_text=_("结束走访时再填也行"))
-
-    def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
-        self.villages = {area.code: area for area in villages_of(user)}
-        initial = {"submission": uuid.uuid4(), "visited_on": timezone.localdate()}
-        if len(self.villages) == 1:
-            initial["village"] = next(iter(self.villages))
-        kwargs["initial"] = {**initial, **(kwargs.get("initial") or {})}
-        super().__init__(*args, **kwargs)
-        field = self.fields["village"]
-        assert isinstance(field, PickField)
-        known = [(code, area.full_name) for code, area in self.villages.items()]
-        field.choices = known if len(known) == 1 else [("", _("选村（社区）")), *known]
 
     def clean_visited_on(self) -> Any:
         day = self.cleaned_data["visited_on"]

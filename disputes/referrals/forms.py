@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from disputes import codes, facts, parsing
 from disputes.field.forms import LongSelect, side_field
-from disputes.forms import Form, ParsedField, PickField, day_field, text_field, villages_of
+from disputes.forms import Form, InVillageForm, ParsedField, PickField, day_field, text_field
 from disputes.models import Dispute, Party
 from disputes.moves import Tier
 from disputes.referrals.models import ACTS, WAY_OF, Referral, receivers
@@ -110,32 +110,20 @@ class OutForm(Form):
             self.add_error(first, sentence)
 
 
-class InForm(Form):
+class InForm(InVillageForm):
     """What another body handed to us."""
 
-    submission = forms.UUIDField(required=False, widget=forms.HiddenInput)
+    DAY = "sent_on"
+
     kind = kind_field()
     mode = mode_field()
     other = text_field(_("对方单位"), limit=80, needed=_("写明哪个单位移送来的"), help_text=_("如县人民法院、县信访局"))
     doc_no = text_field(_("文号"), limit=60, help_text=_("委派函、移送函的文号，没有的不填"))
     sent_on = day_field(_("收到日期"), needed=_("填写收到日期，今天的写“今天”"))
-    village = PickField(label=_("村（社区）"), needed=_("选村（社区）"))
     side_a = side_field(_("甲方"))
     side_b = side_field(_("乙方"))
     text = text_field(_("移送内容"), limit=2000, lines=True, rows=4, needed=_("写明移送内容：谁和谁、为什么事"))
     consented_on = day_field(_("双方同意的日期"), help_text=_("委派、委托调解的要填"))
-
-    def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
-        self.villages = {area.code: area for area in villages_of(user)}
-        initial = {"submission": uuid.uuid4(), "sent_on": timezone.localdate()}
-        if len(self.villages) == 1:
-            initial["village"] = next(iter(self.villages))
-        kwargs["initial"] = {**initial, **(kwargs.get("initial") or {})}
-        super().__init__(*args, **kwargs)
-        field = self.fields["village"]
-        assert isinstance(field, PickField)
-        known = [(code, area.full_name) for code, area in self.villages.items()]
-        field.choices = known if len(known) == 1 else [("", _("选村（社区）")), *known]
 
     def facts(self) -> dict[str, Any]:
         names = ("kind", "mode", "other", "doc_no", "sent_on", "side_a", "side_b", "text", "consented_on")
