@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.db.models import Count, F, Q
-from django.urls import is_valid_path
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -97,9 +96,3 @@ def attempts_of(case: Dispute) -> list[dict[str, Any]]:
     return [
         {"at": at, "by": by, "text": text or ""} for at, by, text in events.values_list("at", "by_name", "text__body")
     ]
-
-
-def convene_url(case: Dispute) -> str:
-    """Where a joint session on this case is planned; empty while that room is not there."""
-    url = f"/disputes/{case.case_no}/sessions/new/"
-    return url if is_valid_path(url) else ""

@@ -63,7 +63,6 @@ def _page(
             "attempts": queue.attempts_of(case),
             "instructions": [row for row in shown(case, user) if row["may_answer"]],
             "why_not": [s for name in queue.DOES if (s := case.why_not(name, by=user, at=now))],
-            "convene": queue.convene_url(case),
         }
     return render(request, "disputes/inbox/inbox.html", context, status=status)
 
@@ -71,11 +70,14 @@ def _page(
 @require_POST
 @says_no
 def decide(request: HttpRequest, case_no: str) -> HttpResponse:
-    """Take up, return or assign one entry, then on to the next."""
+    """Take up, return or assign one entry, then on to the next; or take it up and call a joint session."""
     user = _receiver(request)
     case, now = find(request, case_no), timezone.now()
-    form = DecideForm(request.POST, case=case, user=user)
-    chosen = request.POST.get("do", "")
+    sent, convene = request.POST.copy(), "convene" in request.POST
+    if convene:
+        sent["do"] = "take_up"
+    form = DecideForm(sent, case=case, user=user)
+    chosen = sent.get("do", "")
     sentence = case.why_not(chosen, by=user, at=now) if chosen in queue.DOES else None
     if sentence:
         return _refused(request, user, case, form, sentence)
@@ -95,6 +97,8 @@ def decide(request: HttpRequest, case_no: str) -> HttpResponse:
     except MoveRefused as refusal:
         return _refused(request, user, case, form, refusal.sentence)
     messages.success(request, _("已%(move)s：%(no)s") % {"move": MOVES[chosen].label, "no": case_no})
+    if convene:
+        return HttpResponseRedirect(f"/disputes/{case_no}/sessions/new/")
     return HttpResponseRedirect(f"/inbox/?at={request.POST.get('next', '')}#entry")
 
 

@@ -15,5 +15,5 @@ urlpatterns: list[URLPattern] = [
     path("disputes/<str:case_no>/dossier/<uuid:uid>/", views.place, name="dossier-place"),
     path("manage/papers/", views.templates, name="manage-papers"),
     path("manage/papers/<slug:kind>/", views.template, name="manage-paper"),
-    path("manage/papers/<slug:kind>/<int:version>/", views.template_file, name="manage-paper-version"),
+    path("manage/papers/<slug:kind>/<int:version>/download/", views.template_file, name="manage-paper-version"),
 ]

@@ -109,6 +109,16 @@ def test_take_up_return_and_assign_without_leaving_the_page(w):
     assert again.status_code == 409
 
 
+def test_taken_up_and_called_to_the_table_in_one_step(w):
+    case = sent_up(w)
+    sent = {"do": "return", "convene": "1", "person": "centre", "version": case.version}
+    answer = post(w.centre, f"/inbox/{case.case_no}/", **sent)
+    assert answer.url == f"/disputes/{case.case_no}/sessions/new/"
+    assert client_of(w.centre).get(answer.url).status_code == 200
+    case.refresh_from_db()
+    assert (case.status, case.handler) == ("mediating", w.centre)
+
+
 def test_a_village_has_no_inbox(w):
     assert client_of(w.assistant).get("/inbox/").status_code == 403
     assert client_of(w.supervisor).get("/inbox/").status_code == 403

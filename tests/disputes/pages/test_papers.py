@@ -146,7 +146,7 @@ def test_an_administrator_replaces_a_template(w, sign_in) -> None:
     good = SimpleUploadedFile("新.docx", shipped.docx_of("acceptance"))
     assert client.post("/manage/papers/acceptance/", {"file": good, "note": "改备注"}).status_code == 302
     assert "改备注" in words(client.get("/manage/papers/acceptance/"))
-    assert client.get("/manage/papers/acceptance/1/").content == shipped.docx_of("acceptance")
+    assert client.get("/manage/papers/acceptance/1/download/").content == shipped.docx_of("acceptance")
     wrong = SimpleUploadedFile("错.docx", shipped.docx_of("agreement"))
     answer = client.post("/manage/papers/acceptance/", {"file": wrong})
     assert answer.status_code == 422 and "“主要事实”不是这种文书的字段" in words(answer)
