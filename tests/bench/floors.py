@@ -22,6 +22,8 @@ from disputes import models as d
 from disputes.field import models as field
 from disputes.inbox.models import Instruction
 from disputes.papers.models import Paper
+from disputes.referrals.models import Referral
+from disputes.safe.models import Task
 from disputes.sessions.models import Session
 from disputes.whistles.models import Call
 from followups.models import ReturnVisit
@@ -80,6 +82,10 @@ def case(request, case_no):
         "instructions": list(Instruction.objects.filter(**of).values("kind", "words", "due_on", "by__name")),
         "calls": list(Call.objects.filter(whistle__dispute_id=row["id"]).values(
             "whistle__what", "office__name", "state", "due_on", "reply")),
+        "tasks": list(Task.objects.filter(**of).values("kind", "office__name", "due_on", "state")),
+        "checks": list(d.Check.objects.filter(**of).values("kind", "outcome", "at", "by__name")),
+        "referrals": list(Referral.objects.filter(**of).values("text", "other", "state", "outcome", "by__name")),
+        "tied": list(d.Dispute.objects.filter(Q(merged_into=row["id"]) | Q(split_from=row["id"])).values("case_no")),
         "papers": list(Paper.objects.filter(**of).values("kind", "number", "at", "by__name")),
     }  # fmt: skip
     return HttpResponse(render_to_string("bench/case.html", context))
