@@ -52,12 +52,11 @@ def surviving(numbers: Q, user: User) -> dict[int, list[tuple[str, str]]]:
 
 def tied(case: Dispute, user: User) -> list[Dispute]:
     """What was merged into this case, split off it or is what it was split from, as far as `user` may read it."""
-    rows = Dispute.objects.filter(Q(merged_into=case) | Q(split_from=case)).values_list("pk", flat=True)
     # the few rows first and the scope after: asked together, a database may walk the whole county for them
-    found = [*rows, *([case.split_from_id] if case.split_from_id else [])]
-    if not found:
+    if not case.tied_ids:
         return []
-    return list(Dispute.objects.visible_to(user).filter(pk__in=found).select_related("village").order_by("pk"))
+    rows = Dispute.objects.visible_to(user).filter(pk__in=case.tied_ids)
+    return list(rows.select_related("village").order_by("pk"))
 
 
 def merged_into(case: Dispute, user: User) -> list[Dispute]:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from django.db import models, transaction
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.functional import cached_property
 from django.utils.translation import gettext as _g
 from django.utils.translation import gettext_lazy as _
 
@@ -635,6 +636,12 @@ class Dispute(models.Model):
             event = case._append("edit", by=by, at=at, facts={"fields": changed, "parties": touched}, request=request)
         self.refresh_from_db()
         return event
+
+    @cached_property
+    def tied_ids(self) -> list[int]:
+        """Cases merged into this one or split off it, and what it was split from; asked once for a page."""
+        rows = Dispute.objects.filter(Q(merged_into=self) | Q(split_from=self)).values_list("pk", flat=True)
+        return [*rows, *([self.split_from_id] if self.split_from_id else [])]
 
     def suspect_crime(self, *, by: User, at: dt.datetime, request: HttpRequest | None = None) -> None:
         """A capture that joins this case tells of a suspected crime: it stops the case, whoever has it (PSA 3)."""

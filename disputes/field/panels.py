@@ -10,13 +10,14 @@ from django.db.models import Max
 from disputes import links, masking
 from disputes.field.models import Source, Visit
 from disputes.models import Attachment, Dispute
+from disputes.panels import few
 from villages.models import Area, User
 
 
 def sources_section(case: Dispute, user: User) -> tuple[str, Mapping[str, Any]] | None:
     """The captures that this case, or one merged into it, came from or took in; nothing for a case typed in by hand."""
     found = Source.objects.filter(dispute__in=[case, *links.merged_into(case, user)], undone_at=None)
-    rows = list(found.select_related("dispute", "capture__by", "capture__visit").order_by("pk"))
+    rows = few(found.select_related("dispute", "capture__by", "capture__visit").order_by("pk"))
     if not rows:
         return None
     # by the case that it belongs to: a merged one may hide names that this one shows

@@ -10,6 +10,7 @@ from django.utils import timezone
 from disputes import masking
 from disputes.inbox.models import Instruction, why_not_instruct
 from disputes.models import Dispute, NotYours
+from disputes.panels import few
 from villages.models import User
 
 
@@ -44,7 +45,7 @@ def shown(case: Dispute, viewer: User) -> list[dict[str, Any]]:
             "answered_at": row.answered_at,
             "may_answer": row.state == pending and case.is_open and case.desk_id in viewer.scope.desks,
         }
-        for row in case.instructions.select_related("by", "answered_by").order_by("-pk")
+        for row in few(case.instructions.select_related("by", "answered_by").order_by("-pk"))
     ]
 
 

@@ -7,13 +7,14 @@ from typing import Any
 
 from disputes.models import Dispute, MoveRefused
 from disputes.moves import Status
+from disputes.panels import few
 from disputes.papers.models import may_read
 from villages.models import DESK_ROLES, User
 
 
 def papers_section(case: Dispute, user: User) -> tuple[str, Mapping[str, Any]] | None:
     """Every issued paper; whoever may not read them sees which there are."""
-    rows = list(case.papers.select_related("by").defer("template"))
+    rows = few(case.papers.select_related("by").defer("template"))
     is_desk = not user.scope.roles.isdisjoint(DESK_ROLES)
     if not rows and (not is_desk or case.status in (Status.VOIDED, Status.MERGED)):
         return None

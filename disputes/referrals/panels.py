@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from disputes.models import Dispute
+from disputes.panels import few
 from disputes.referrals.models import SHOWN, Referral
 from villages.models import User
 
@@ -35,7 +36,7 @@ def row_of(row: Referral, user: User) -> dict[str, Any]:
 
 def referrals_section(case: Dispute, user: User) -> tuple[str, Mapping[str, Any]] | None:
     """Every referral of this case, the newest first; nothing for a case that was never referred."""
-    rows = list(case.referrals.select_related(*(name for name in SHOWN if name != "dispute")))
+    rows = few(case.referrals.select_related(*(name for name in SHOWN if name != "dispute")))
     if not rows:
         return None
     for row in rows:

@@ -489,7 +489,8 @@ class Standing:
     def tasks(self) -> list[Task]:
         """Open and done, of all rounds: visits after a 告诫书 outlive the round."""
         rows = self.case.tasks.exclude(state=Task.State.CANCELLED)
-        return list(rows.select_related("office", "party__dispute", "by"))
+        # most cases have none, and to ask that costs a fraction of the whole
+        return list(rows.select_related("office", "party__dispute", "by")) if rows.exists() else []
 
     def open_tasks(self, kind: str) -> list[Task]:
         return [row for row in self.tasks if row.kind == kind and row.state == Task.State.OPEN]

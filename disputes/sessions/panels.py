@@ -8,6 +8,7 @@ from typing import Any
 from django.utils import timezone
 
 from disputes.models import Dispute, NotYours
+from disputes.panels import few
 from disputes.sessions import page
 from disputes.sessions.models import why_not_convene
 from villages.models import User
@@ -15,7 +16,7 @@ from villages.models import User
 
 def sessions_section(case: Dispute, user: User) -> tuple[str, Mapping[str, Any]] | None:
     """The sessions of the case, the latest first, and the way to a new one; nothing where there is neither."""
-    found = list(case.sessions.select_related("venue__office", "office", "chair").order_by("-starts_at", "-pk"))
+    found = few(case.sessions.select_related("venue__office", "office", "chair").order_by("-starts_at", "-pk"))
     try:
         why_not = why_not_convene(case, user)
     except NotYours:

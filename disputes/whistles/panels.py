@@ -8,6 +8,7 @@ from typing import Any
 from django.utils import timezone
 
 from disputes.models import Dispute
+from disputes.panels import few
 from disputes.whistles.models import why_not_blow
 from disputes.whistles.page import Reader
 from villages.models import DESK_ROLES, User
@@ -17,7 +18,7 @@ LATEST = 10
 
 def whistles_section(case: Dispute, user: User) -> tuple[str, Mapping[str, Any]] | None:
     """The latest whistles of this case; nothing where none was blown and this person cannot blow one."""
-    rows = list(case.whistles.for_page().order_by("-pk")[:LATEST])
+    rows = few(case.whistles.for_page().order_by("-pk")[:LATEST])
     may_blow = not user.scope.roles.isdisjoint(DESK_ROLES) and why_not_blow(case, user) is None
     if not rows and not may_blow:
         return None
