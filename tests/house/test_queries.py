@@ -40,7 +40,7 @@ LISTS: dict[str, tuple[str, int]] = {
     "sessions/": ("officer", 13),
     "sessions/rooms/": ("officer", 9),
     "whistles/": ("department", 9),
-    "inbox/": ("officer", 17),
+    "inbox/": ("officer", 18),
     "disputes/": ("officer", 12),
     "safeguards/lifted/": ("supervisor", 8),
     "followups/": ("officer", 10),

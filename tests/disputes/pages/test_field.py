@@ -429,3 +429,14 @@ def test_visits_page_by_day_without_numbers(w):
     assert [(row.visited_on, row.pk) for row in back] == seen[50:100]
     for nonsense in ("2026-02-30_5", "1.000000_5", "x", "9" * 30):
         assert client.get(f"/visits/?after={nonsense}").context["page"].rows[0].pk == seen[0][1]
+
+
+def test_what_was_typed_is_words_in_the_list_of_triage(w, client):
+    now = timezone.now()
+    walk = Visit.objects.begin(by=w.assistant, at=now, village=w.village, visited_on=timezone.localdate(now))
+    facts = {"side_a": "<i>马", "words": "<script>alert(1)</script>渠口", "may_escalate": True}
+    walk.capture(by=w.assistant, at=now, facts=facts)
+    client.force_login(w.officer, "django.contrib.auth.backends.ModelBackend")
+    page = client.get("/triage/").content.decode()
+    assert "&lt;i&gt;马" in page and "&lt;script&gt;" in page
+    assert "<script>alert" not in page and "<i>马" not in page
