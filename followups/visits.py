@@ -18,11 +18,10 @@ from disputes.moves import Status
 from disputes.safe.models import heard as keep_performance
 from disputes.safeguards import no_safe_call
 from followups.models import Handled, ReturnVisit
+from followups.planning import VISITED
 from villages.models import DESK_ROLES, Role, User
 
 State = ReturnVisit.State
-#: Visits go on after 结案: a performance date may lie months ahead.
-VISITED = (Status.SETTLED, Status.CLOSED)
 #: Free text of a visit, in which names may stand.
 SAID = ("demands", "education", "calming", "why_failed")
 
