@@ -107,9 +107,7 @@ def wanted(
     for n in danger_rounds(settled_on, grades, policy, calendar):
         day = calendar.next_workday(settled_on + dt.timedelta(days=n))
         asked.setdefault(day, (Reason.DANGER, f"danger/{n}"))
-    return [
-        Wanted(party, str(reason), slot, day) for day, (reason, slot) in sorted(asked.items()) for party in parties
-    ]
+    return [Wanted(party, str(reason), slot, day) for day, (reason, slot) in sorted(asked.items()) for party in parties]
 
 
 # --- the numbers and holidays by which cases are planned ------------------------------------------------------------
@@ -132,9 +130,7 @@ def plan_rules() -> PlanRules:
     """The rules as they stand now; two queries."""
     days = tuple(SpecialDay.objects.order_by("day").values_list("day", "kind"))
     numbers = tuple(
-        Policy.objects.filter(key__in=NUMBERS)
-        .order_by("valid_from", "pk")
-        .values_list("valid_from", "key", "value")
+        Policy.objects.filter(key__in=NUMBERS).order_by("valid_from", "pk").values_list("valid_from", "key", "value")
     )
     defaults = [CATALOGUE[name].default for name in NUMBERS]
     calendar = WorkCalendar(

@@ -223,6 +223,7 @@ REACTIONS: Mapping[str, list[Reaction]] = {
     "performance": [plan_visits],
     "dissuade":   [],
     "lift":       [],
+    "relapse_check": [warn_the_police],
 }
 # fmt: on
 

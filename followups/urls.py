@@ -8,6 +8,7 @@ urlpatterns = [
     path("healthz/reminders/", views.healthz_reminders, name="healthz_reminders"),
     path("followups/", views.queue, name="followups"),
     path("followups/<str:case_no>/", views.visit, name="visit"),
+    path("followups/<str:case_no>/relapse/", views.check, name="relapse"),
     path("followups/<str:case_no>/waive/<int:party>/", views.waive, name="waive"),
     path("notices/", views.notices_page, name="notices"),
     path("notices/read/", views.read_all, name="notices_read"),
