@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.forms.boundfield import BoundField
@@ -59,7 +59,7 @@ class PartyVisitForm(Form):
         kwargs["prefix"] = f"p{party.pk}"
         kwargs["initial"] = {"next_on": retry_on}
         super().__init__(*args, **kwargs)
-        self.fields["topic"].choices = [("", "--"), *topics]
+        cast(PickField, self.fields["topic"]).choices = [("", "--"), *topics]
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}
@@ -171,7 +171,7 @@ class CheckForm(Form):
 
     def __init__(self, *args: Any, case: Dispute, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["tier"].choices = [("", "--"), *tiers_from(case)]
+        cast(PickField, self.fields["tier"]).choices = [("", "--"), *tiers_from(case)]
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}

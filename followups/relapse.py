@@ -72,7 +72,7 @@ def decide(
             case.grade_with(by=by, at=at, **grade)
         event = case.append_event("relapse_check", by=by, at=at, text=facts["reason"], facts=kept, request=request)
         if confirmed:
-            tier = {"tier": int(facts["tier"])} if facts.get("tier") else {}
+            tier: dict[str, Any] = {"tier": int(facts["tier"])} if facts.get("tier") else {}
             report = _("%(day)s 回访发现反弹苗头，已核实") % {"day": check.event.facts["visited_on"]}
             case.perform("reopen", by=by, at=at, reason=facts["reason"], report=report, request=request, **tier)
         return event

@@ -21,10 +21,11 @@ from disputes.codes import names as code_names
 from disputes.codes import type_name
 from disputes.models import Dispute, FactsMissing, MoveRefused, NotYours
 from followups import notices, panel, pump, relapse, visits
+from followups.coverage import oversees
 from followups.filters import VisitFilter
 from followups.forms import CheckForm, VisitForm, WaiverForm
 from followups.models import ReturnVisit
-from villages.models import DESK_ROLES, Role, User, today
+from villages.models import DESK_ROLES, Role, today
 from villages.pages import chips, for_roles, numbered
 from villages.policy import policy_on
 from villages.requests import SignedInRequest
@@ -61,6 +62,7 @@ def queue(request: SignedInRequest) -> HttpResponse:
         "page": page,
         "today": today(),
         "works": bool(user.scope.desks),
+        "oversees": oversees(user),
     }
     return render(request, "followups/queue.html", context)
 
