@@ -41,6 +41,7 @@ from villages.models import Area, Office, Role, User
 
 State = ReturnVisit.State
 MONTHS, MOST_MONTHS = 3, 24
+ROUTE_ROWS = 200  # more than anybody visits in a day
 
 #: What became of the first visit to a party, once its day has come.
 OUTCOMES: dict[str, str | Promise] = {
@@ -240,6 +241,30 @@ def _all_satisfied(made: QuerySet[ReturnVisit]) -> Iterable[Hint]:
     for office, n in alike:
         text = _g("%(office)s的 %(n)d 次回访全部是“满意”") % {"office": names[office], "n": n}
         yield Hint("all_satisfied", office, text, tuple(behind[office]))
+
+
+@dataclass(frozen=True)
+class Behind:
+    """The visits behind one number, or behind one hint."""
+
+    heading: str
+    rows: Any
+    hint: bool
+
+
+def behind(user: User, kind: str, *, months: int, today: dt.date, village: str = "", of: str = "") -> Behind | None:
+    """What the number or hint of this name counts; None when there is no such hint (any more)."""
+    if kind in (*OUTCOMES, "due"):
+        rows: Any = first_visits(user, months, today)
+        if kind != "due":
+            rows = rows.filter(outcome=kind)
+        if village:
+            rows = rows.filter(dispute__village__code=village)
+        return Behind(_g("应回访的当事人") if kind == "due" else str(OUTCOMES[kind]), rows, False)
+    for hint in hints(user, months, today):
+        if (hint.kind, str(hint.of)) == (kind, of):
+            return Behind(hint.text, ReturnVisit.objects.visible_to(user).filter(pk__in=hint.visits), True)
+    return None
 
 
 # --- the visits of a day ----------------------------------------------------------------------------------------------

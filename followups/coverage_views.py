@@ -17,12 +17,9 @@ from disputes.codes import names as code_names
 from disputes.codes import type_name
 from disputes.forms import Form, PickField
 from followups import coverage, visits
-from followups.models import ReturnVisit
 from villages.models import DESK_ROLES, Area, Role, User, today
 from villages.pages import for_roles, numbered
 from villages.requests import SignedInRequest
-
-ROUTE_ROWS = 200  # what one walk can hold, on one printed list
 
 
 def overseer(request: SignedInRequest) -> User:
@@ -112,22 +109,14 @@ def covered(request: SignedInRequest) -> HttpResponse:
     """The visits behind one number of the coverage page, or behind one hint."""
     user = overseer(request)
     form = PeriodForm(request.GET, user=user)
-    kind, months = request.GET.get("kind", ""), form.period
-    if kind in (*coverage.OUTCOMES, "due"):
-        rows: Any = coverage.first_visits(user, months, today())
-        if kind != "due":
-            rows = rows.filter(outcome=kind)
-        if form.is_valid() and form.cleaned_data["village"]:
-            rows = rows.filter(dispute__village__code=form.cleaned_data["village"])
-        heading = _("应回访的当事人") if kind == "due" else str(coverage.OUTCOMES[kind])
-    else:
-        of = request.GET.get("of", "")
-        known = {(hint.kind, str(hint.of)): hint for hint in coverage.hints(user, months, today())}
-        hint = known.get((kind, of))
-        if hint is None:
-            raise Http404
-        rows, heading = ReturnVisit.objects.visible_to(user).filter(pk__in=hint.visits), hint.text
-    rows = rows.select_related("dispute__village__parent", "party", "office", "by").prefetch_related("dispute__parties")
+    village = form.cleaned_data.get("village", "") if form.is_valid() else ""
+    kind, of = request.GET.get("kind") or "due", request.GET.get("of", "")
+    found = coverage.behind(user, kind, months=form.period, today=today(), village=village, of=of)
+    if found is None:
+        raise Http404
+    rows = found.rows.select_related("dispute__village__parent", "party", "office", "by").prefetch_related(
+        "dispute__parties"
+    )
     page = numbered(request, rows.order_by("due_on", "dispute_id", "pk"))
     names = code_names()
     for row in page.object_list:
@@ -136,8 +125,8 @@ def covered(request: SignedInRequest) -> HttpResponse:
         row.who = visits.shown_name(case, row.party, user)
         hidden = [p.name for p in case.parties.all()] if case.names_hidden_from(user) else []
         row.told = masking.mask_in(row.demands, hidden)
-    context = {"page": page, "heading": heading, "hint": kind not in (*coverage.OUTCOMES, "due"), "months": months}
-    return render(request, "followups/covered.html", {**context, "form": form, "today": today()})
+    context = {"page": page, "heading": found.heading, "hint": found.hint, "months": form.period, "today": today()}
+    return render(request, "followups/covered.html", context)
 
 
 @require_GET
@@ -170,7 +159,7 @@ def route(request: SignedInRequest) -> HttpResponse:
     except ValidationError as wrong:
         problem = wrong.messages[0]
     rows, left_out = coverage.route(user, day)
-    page = numbered(request, rows, per_page=ROUTE_ROWS)
+    page = numbered(request, rows, per_page=coverage.ROUTE_ROWS)
     names = code_names()
     for row in page.object_list:
         case = row.dispute
