@@ -24,6 +24,7 @@ from disputes.sessions.models import Session
 from disputes.sessions.page import url_of
 from disputes.whistles.models import Call, Whistle
 from followups.models import ReturnVisit
+from followups.relapse import open_checks
 from villages.models import Draft, Role, User
 from villages.workdays import WorkCalendar, load_calendar
 
@@ -35,6 +36,7 @@ KINDS = {
     "whistle": gettext_lazy("吹哨支援"),
     "answer": gettext_lazy("督办交办"),
     "task": gettext_lazy("履行和保障"),
+    "check": gettext_lazy("核实反弹"),
 }
 #: What a task is done with: the act, and the words of its button.
 TASK_ACTS = {
@@ -94,6 +96,7 @@ def todos(user: User, today: dt.date) -> list[Todo]:
         rows += [*_cases(user, today, names, calendar), *_visits(user, today, names), *_tasks(user, today, names)]
         rows += [*_sessions(user, today, names, calendar), *_whistles(user, today, names)]
         rows += _instructions(user, today, names)
+        rows += _checks(user, today, names)
     return sorted(rows, key=lambda row: (row.due_on, row.case_no))
 
 
@@ -385,4 +388,27 @@ def _instructions(user: User, today: dt.date, names: Names) -> list[Todo]:
             primary=True,
         )
         for row in rows
+    ]
+
+
+def _checks(user: User, today: dt.date, names: Names) -> list[Todo]:
+    """Signs of relapse that a visit found and nobody has looked into yet."""
+    return [
+        Todo(
+            kind="check",
+            when=when_of(row.due_on, today),
+            due_on=row.due_on,
+            left=None,
+            title=_("核实反弹：%(title)s")
+            % {"title": row.dispute.title_for(user, type_name(names, row.dispute.type_l1, row.dispute.type_l2))},
+            case_no=row.dispute.case_no,
+            village=row.dispute.village.short_name,
+            tag=_("反弹苗头"),
+            note="",
+            url=f"/followups/{row.dispute.case_no}/relapse/",
+            action=_("核实"),
+            primary=True,
+            family=row.dispute.is_family,
+        )
+        for row in open_checks(user)
     ]

@@ -675,6 +675,12 @@ class Dispute(models.Model):
         self.refresh_from_db()
         return event
 
+    def grade_with(
+        self, *, by: User, at: dt.datetime, level: str, reason: str, expires_on: dt.date | None = None
+    ) -> None:
+        """Grade the danger as part of another change of the locked case, whose event says so."""
+        self._grade(by=by, at=at, level=level, reason=reason, expires_on=expires_on, rules=self.rules(at))
+
     def _grade(
         self,
         *,
@@ -1226,6 +1232,7 @@ OTHER_EVENTS = {
     "performance": _("履行情况"),
     "dissuade": _("劝阻"),
     "lift": _("解除登记"),
+    "relapse_check": _("核实反弹"),
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 
 from django.db.models import QuerySet
@@ -20,9 +21,11 @@ from audit.models import record_read_once
 from audit.rest import ByDay, Day, Pick, Room, Strict, Text, Whole, YesNo, idempotent
 from disputes.api import CASE_NO, EventShown, Named, Viewer, named, show_event
 from disputes.models import Dispute, Party
-from followups import notices, visits
+from disputes.moves import Tier
+from followups import notices, relapse, visits
 from followups.filters import WHENS, VisitFilter
 from followups.models import Notice, ReturnVisit
+from followups.oversight_api import Oversight
 from villages.models import User
 
 # --- what is sent back ------------------------------------------------------------------------------------------------
@@ -45,17 +48,30 @@ class VisitShown(serializers.Serializer):
     due_on = serializers.DateField()
     office = Named()
     state = serializers.ChoiceField(ReturnVisit.State.choices)
+    assignee = serializers.CharField(allow_null=True, help_text=_("由谁去"))
     visited_on = serializers.DateField(allow_null=True)
+    visited_time = serializers.TimeField(allow_null=True)
     way = serializers.ChoiceField(ReturnVisit.Way.choices, allow_blank=True)
     satisfaction = serializers.ChoiceField(ReturnVisit.Satisfaction.choices, allow_blank=True)
     mind = serializers.ChoiceField(ReturnVisit.Mind.choices, allow_blank=True)
     performance = serializers.ChoiceField(ReturnVisit.Performance.choices, allow_blank=True)
+    performed = serializers.DictField(child=serializers.CharField(), help_text=_("履行内容 id → 履行情况"))
+    conclusion = serializers.ChoiceField(ReturnVisit.Conclusion.choices, allow_blank=True)
     demands = serializers.CharField()
+    topic = serializers.CharField(help_text=_("法治宣传主题的代码"))
     education = serializers.CharField()
+    calmed = serializers.BooleanField()
     calming = serializers.CharField()
     why_failed = serializers.CharField()
     by = serializers.CharField(allow_null=True)
     entered_at = serializers.DateTimeField(allow_null=True)
+
+
+class CheckShown(serializers.Serializer):
+    """A sign of relapse that waits to be looked into."""
+
+    found_on = serializers.DateField(help_text=_("哪天回访发现的"))
+    due_on = serializers.DateField()
 
 
 class VisitsOfCase(serializers.Serializer):
@@ -67,6 +83,7 @@ class VisitsOfCase(serializers.Serializer):
     planned = VisitShown(many=True)
     made = VisitShown(many=True)
     lacking = serializers.ListField(child=serializers.IntegerField(), help_text=_("还没有回访到的当事人 id"))
+    check = CheckShown(allow_null=True, help_text=_("等着核实的反弹苗头"))
 
 
 class NoticeShown(serializers.Serializer):
@@ -85,23 +102,26 @@ class MarkedRead(serializers.Serializer):
 
 
 def show_visit(visit: ReturnVisit, case: Dispute, viewer: Viewer) -> dict[str, Any]:
-    plain = ("round", "reason", "due_on", "state", "visited_on", "way", "satisfaction", "mind", "performance")
+    when = ("round", "reason", "due_on", "state", "visited_on", "visited_time")
+    heard = ("way", "satisfaction", "mind", "performance", "performed", "conclusion", "topic", "calmed")
     words = ("demands", "education", "calming", "why_failed")
     party = visit.party
     return {
-        **{name: getattr(visit, name) for name in plain},
+        **{name: getattr(visit, name) for name in (*when, *heard)},
         **{name: viewer.text(getattr(visit, name)) for name in words},
         "id": visit.pk,
         "case_no": case.case_no,
         "party": {"id": party.pk, "side": party.side, "name": viewer.name(party.name)},
         "office": named(visit.office),
         "by": visit.by.name if visit.by else None,
+        "assignee": visit.assignee.name if visit.assignee else None,
         "entered_at": visit.entered_at,
     }
 
 
 def show_visits(case: Dispute, user: User) -> dict[str, Any]:
     found, viewer = visits.history(case, user), Viewer(case, user)
+    check = relapse.check_of(case)
     return {
         "case_no": case.case_no,
         "status": case.status,
@@ -109,6 +129,7 @@ def show_visits(case: Dispute, user: User) -> dict[str, Any]:
         "planned": [show_visit(row, case, viewer) for row in found["planned"]],
         "made": [show_visit(row, case, viewer) for row in found["made"]],
         "lacking": [party.pk for party in visits.parties_without_visit(case)] if case.status in visits.VISITED else [],
+        "check": {"found_on": check.event.facts["visited_on"], "due_on": check.due_on} if check else None,
     }
 
 
@@ -123,10 +144,19 @@ class Heard(Strict):
     satisfaction = Pick(ReturnVisit.Satisfaction.choices, required=False)
     mind = Pick(ReturnVisit.Mind.choices, required=False)
     demands = Text(required=False, allow_blank=True, max_length=2000)
+    topic = Text(required=False, allow_blank=True, max_length=8, help_text=_("法治宣传主题的代码"))
     education = Text(required=False, allow_blank=True, max_length=200)
+    calmed = YesNo(required=False, help_text=_("已做情绪疏导"))
     calming = Text(required=False, allow_blank=True, max_length=200)
     why_failed = Text(required=False, allow_blank=True, max_length=200)
     next_on = Day(required=False, help_text=_("没联系上的，再次联系的日期"))
+
+
+class Performed(Strict):
+    """How one line of the agreement is kept."""
+
+    obligation = Whole(min_value=1, max_value=2**53, help_text=_("履行内容 id"))
+    performance = Pick(ReturnVisit.Performance.choices)
 
 
 class VisitBody(Strict):
@@ -134,15 +164,36 @@ class VisitBody(Strict):
 
     visited_on = Day()
     way = Pick(ReturnVisit.Way.choices)
-    performance = Pick(ReturnVisit.Performance.choices, required=False)
+    visited_time = Text(required=False, pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$", max_length=5, help_text="HH:MM")
+    performance = Pick(ReturnVisit.Performance.choices, required=False, help_text=_("各项都一样的只写这一个"))
+    performed = Performed(many=True, required=False, max_length=50)
+    conclusion = Pick(ReturnVisit.Conclusion.choices, required=False)
+    again_on = Day(required=False, help_text=_("再回访一次的日期"))
     parties = Heard(many=True, min_length=1, max_length=30)
 
     def validate_parties(self, rows: list[dict[str, Any]]) -> dict[int, dict[str, Any]]:
         return {row.pop("party"): row for row in rows}
 
+    def validate_performed(self, rows: list[dict[str, Any]]) -> dict[int, str]:
+        return {row["obligation"]: row["performance"] for row in rows}
+
+    def validate_visited_time(self, value: str) -> dt.time:
+        return dt.time.fromisoformat(value)
+
 
 class WaiveBody(Strict):
     reason = Text(max_length=200)
+
+
+class CheckBody(Strict):
+    """What was found about a sign of relapse; confirmed, it needs a grade."""
+
+    confirmed = YesNo(help_text=_("确有反弹"))
+    reason = Text(max_length=1000, help_text=_("核实的情况"))
+    level = Pick([choice for choice in Dispute.Danger.choices if choice[0]], required=False)
+    level_reason = Text(required=False, max_length=500)
+    expires_on = Day(required=False)
+    tier = Pick([(str(value), label) for value, label in Tier.choices], required=False)
 
 
 class VisitQuery(Strict):
@@ -157,7 +208,7 @@ class VisitQuery(Strict):
 # --- views ------------------------------------------------------------------------------------------------------------
 
 
-class Followups(Room):
+class Followups(Oversight, Room):
     """Return visits of the cases inside the caller's scope."""
 
     lookup_field = "case_no"
@@ -185,7 +236,7 @@ class Followups(Room):
         self.asked(VisitQuery)
         rows = (
             ReturnVisit.objects.visible_to(user)
-            .select_related("dispute", "party", "office", "by")
+            .select_related("dispute", "party", "office", "by", "assignee")
             .prefetch_related("dispute__parties")
         )
         found = VisitFilter(request.query_params or QueryDict(), rows, request=request)
@@ -229,6 +280,22 @@ class Followups(Room):
         party = get_object_or_404(case.parties, pk=int(party_id))
         sent = self.checked(WaiveBody, request.data)
         event = visits.waive_visit(case=case, party=party, by=user, at=timezone.now(), request=request._request, **sent)
+        return Response(show_event(event, Viewer(case, user)), status=201)
+
+    @extend_schema(
+        operation_id="followups_check",
+        summary=_("核实反弹"),
+        parameters=[CASE_NO],
+        request=CheckBody,
+        responses={201: EventShown},
+    )
+    @action(detail=True, methods=["post"], url_path="relapse")
+    @idempotent
+    def check(self, request: Request, case_no: str) -> Response:
+        case = self.case(case_no)
+        user: User = request.user  # type: ignore[assignment]
+        facts = self.checked(CheckBody, request.data)
+        event = relapse.decide(case=case, by=user, at=timezone.now(), facts=facts, request=request._request)
         return Response(show_event(event, Viewer(case, user)), status=201)
 
 

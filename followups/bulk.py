@@ -10,30 +10,40 @@ from django.utils import timezone
 
 from disputes.bulk import BATCH, Draft
 from disputes.models import Event
-from followups.models import Handled, ReturnVisit
+from followups.models import Handled, ReturnVisit, VisitPlan
+from followups.planning import Grade, plan_rules, wanted
 from followups.reactions import reacting_kinds
 from villages.models import Office
 
 
 def planned(draft: Draft, room: Office) -> list[list[ReturnVisit]]:
-    """The visits that `plan_visits` would plan for this settlement: per day one for each principal party."""
+    """The visits that the policy asks after this settlement: per day one for each principal party."""
     case = draft.case
     assert case.settled_at
-    first = timezone.localdate(case.settled_at) + dt.timedelta(days=draft.rules.policy["first_visit_days"])
-    first = draft.rules.calendar.next_workday(first)
-    later = sorted({row.due_on for row in draft.obligations if row.due_on > first})
-    reason, office = ReturnVisit.Reason, room.pk if case.tier > 1 else case.desk_id
-    return [
-        [
-            ReturnVisit(dispute=case, round=case.round, party=party, reason=why, due_on=day, office_id=office)
-            for party in draft.principals
-        ]
-        for why, day in [(reason.FIRST, first), *((reason.PERFORMANCE, day) for day in later)]
-    ]
+    asked = wanted(
+        settled_on=timezone.localdate(case.settled_at),
+        parties=range(len(draft.principals)),
+        performance_days=[row.due_on for row in draft.obligations],
+        grades=[Grade(timezone.localdate(row.at), row.level, row.expires_on) for row in draft.grades],
+        policy=draft.rules.policy,
+        calendar=draft.rules.calendar,
+    )
+    office = room.pk if case.tier > 1 else case.desk_id
+    days: dict[dt.date, list[ReturnVisit]] = {}
+    for row in asked:
+        visit = ReturnVisit(dispute=case, round=case.round, party=draft.principals[row.party], office_id=office)
+        visit.reason, visit.slot, visit.due_on = row.reason, row.slot, row.due_on
+        days.setdefault(row.due_on, []).append(visit)
+    return list(days.values())
 
 
 def write_visits(visits: Iterable[ReturnVisit]) -> None:
+    """The visits, and by which rules their cases were planned."""
+    visits = list(visits)
     ReturnVisit.objects.bulk_create(visits, batch_size=BATCH)
+    key = plan_rules().key
+    cases = dict.fromkeys(visit.dispute_id for visit in visits)
+    VisitPlan.objects.bulk_create((VisitPlan(dispute_id=pk, key=key) for pk in cases), batch_size=BATCH)
 
 
 def write_handled(first: int, last: int) -> None:

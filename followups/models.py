@@ -55,6 +55,8 @@ class ReturnVisit(models.Model):
         PERFORMANCE = "performance", _("履行日回访")
         RETRY = "retry", _("再次联系")
         EXTRA = "extra", _("主动回访")  # made without having been planned
+        DANGER = "danger", _("风险等级加访")
+        AGAIN = "again", _("再回访一次")  # the conclusion of the visit before
 
     class Way(models.TextChoices):
         HOME = "home", _("入户")
@@ -73,24 +75,41 @@ class ReturnVisit(models.Model):
         UPSET = "upset", _("有情绪")
         RELAPSE = "relapse", _("有反弹苗头")
 
-    Performance = Obligation.Performance  # one answer about all that was promised
+    class Conclusion(models.TextChoices):
+        CLOSE = "close", _("可以结案")
+        AGAIN = "again", _("再回访一次")
+        COUNSEL = "counsel", _("转心理疏导")
+        RELAPSE = "relapse", _("反弹，重新办理")
+
+    Performance = Obligation.Performance  # the one answer about all that was promised, where it is one
 
     dispute = models.ForeignKey(Dispute, models.CASCADE, related_name="visits", db_index=False)
     round = models.PositiveSmallIntegerField()
     party = models.ForeignKey(Party, models.PROTECT, related_name="visits")
     reason = models.CharField(_("回访事由"), max_length=12, choices=Reason.choices)
     due_on = models.DateField(_("应回访日期"))
+    # what the plan asks this visit for: first, perform/2026-04-19 (the day in the agreement), danger/30; else empty
+    slot = models.CharField(max_length=20, blank=True, default="")
     office = models.ForeignKey(Office, models.PROTECT, related_name="+", db_index=False)  # who makes the visit
     state = models.CharField(_("状态"), max_length=10, choices=State.choices, default=State.PLANNED)
 
+    assignee = models.ForeignKey(User, models.PROTECT, null=True, blank=True, related_name="+")  # who makes it
+    # one visit answers everything that was due by then: those are cancelled, and not asked for again
+    answered_by = models.ForeignKey("self", models.SET_NULL, null=True, blank=True, related_name="+")
+
     visited_on = models.DateField(_("回访日期"), null=True, blank=True)
+    visited_time = models.TimeField(_("回访时间"), null=True, blank=True)
     way = models.CharField(_("回访方式"), max_length=8, choices=Way.choices, blank=True)
     satisfaction = models.CharField(_("对处理结果是否满意"), max_length=10, choices=Satisfaction.choices, blank=True)
     mind = models.CharField(_("思想动态"), max_length=8, choices=Mind.choices, blank=True)
     demands = models.TextField(_("诉求和原话"), max_length=2000, blank=True)
     performance = models.CharField(_("协议履行情况"), max_length=1, choices=Performance.choices, blank=True)
+    performed = models.JSONField(_("各项履行情况"), default=dict, blank=True)  # obligation id → code
+    topic = models.CharField(_("法治宣传主题"), max_length=8, blank=True)  # of the code table publicity_topic
     education = models.CharField(_("法治宣传内容"), max_length=200, blank=True)
+    calmed = models.BooleanField(_("已做情绪疏导"), default=False)
     calming = models.CharField(_("情绪疏导"), max_length=200, blank=True)
+    conclusion = models.CharField(_("回访结论"), max_length=8, choices=Conclusion.choices, blank=True)
     why_failed = models.CharField(_("没联系上的原因"), max_length=200, blank=True)  # also the waiver's reason
     by = models.ForeignKey(User, models.PROTECT, null=True, blank=True, related_name="+")
     entered_at = models.DateTimeField(null=True, blank=True)  # time of visit and time of entry are kept apart
@@ -101,9 +120,14 @@ class ReturnVisit(models.Model):
         ordering = ["due_on", "pk"]
         constraints = [
             models.UniqueConstraint(
-                fields=["dispute", "round", "party", "reason", "due_on"],
+                fields=["dispute", "round", "party", "reason", "slot", "due_on"],
                 condition=Q(state="planned"),
                 name="a_visit_is_planned_once",
+            ),
+            models.UniqueConstraint(
+                fields=["dispute", "round", "party", "slot"],
+                condition=Q(state="planned") & ~Q(slot=""),
+                name="a_visit_that_the_plan_asks_is_planned_once",
             ),
             models.CheckConstraint(
                 condition=~Q(state="done") | (Q(visited_on__isnull=False) & Q(by__isnull=False)),
@@ -117,6 +141,52 @@ class ReturnVisit(models.Model):
 
     def __str__(self) -> str:
         return f"{self.dispute_id} {self.party_id} {self.reason} {self.due_on}"
+
+
+class VisitPlan(models.Model):
+    """By which numbers and holidays the visits of a case were planned last; a plan of another key is behind."""
+
+    dispute = models.OneToOneField(Dispute, models.CASCADE, primary_key=True, related_name="visit_plan")
+    key = models.CharField(max_length=40, db_index=True)
+
+    def __str__(self) -> str:
+        return f"{self.dispute_id} {self.key}"
+
+
+class RelapseCheckQuerySet(models.QuerySet["RelapseCheck"]):
+    def open(self) -> RelapseCheckQuerySet:
+        return self.filter(state=RelapseCheck.State.OPEN)
+
+
+class RelapseCheck(models.Model):
+    """A sign of relapse that the desk must look into: it opens with the visit and waits until it is decided."""
+
+    class State(models.TextChoices):
+        OPEN = "open", _("待核实")
+        CONFIRMED = "confirmed", _("确有反弹")
+        DISMISSED = "dismissed", _("没有反弹")
+
+    dispute = models.ForeignKey(Dispute, models.CASCADE, related_name="relapse_checks", db_index=False)
+    round = models.PositiveSmallIntegerField()
+    event = models.OneToOneField(Event, models.PROTECT, related_name="+")  # the visit that found it
+    due_on = models.DateField(_("核实期限"))
+    state = models.CharField(_("核实结果"), max_length=10, choices=State.choices, default=State.OPEN)
+    reason = models.TextField(_("核实情况"), max_length=1000, blank=True)
+    by = models.ForeignKey(User, models.PROTECT, null=True, blank=True, related_name="+")
+    at = models.DateTimeField(null=True, blank=True)
+
+    objects = RelapseCheckQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["dispute"], condition=Q(state="open"), name="one_relapse_is_looked_into_at_a_time"
+            ),
+        ]
+        indexes = [models.Index(fields=["due_on"], condition=Q(state="open"), name="relapses_to_look_into")]
+
+    def __str__(self) -> str:
+        return f"{self.dispute_id}/{self.round} {self.state}"
 
 
 class Handled(models.Model):

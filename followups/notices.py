@@ -27,7 +27,7 @@ TEXTS: Mapping[str, object] = {
     "may_escalate": _("可能激化：%(title)s"),
     "alarm": _("可能激化，等民警确认：%(title)s"),
     "alarm_again": _("可能激化还没有民警确认，第 %(nth)s 次提醒：%(title)s"),
-    "relapse": _("回访发现反弹苗头：%(title)s"),
+    "relapse": _("回访发现反弹苗头，要核实：%(title)s"),
     "whistle": _("%(desk)s吹哨，请%(office)s支援，%(answer_by)s 前答复"),
     "whistle_accepted": _("%(office)s接受支援：%(title)s"),
     "whistle_declined": _("%(office)s不能支援：%(title)s"),

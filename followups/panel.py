@@ -2,33 +2,29 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping
 from typing import Any
 
 from django.utils import timezone
 
 from disputes.models import Dispute, NotYours
-from followups import visits
-from followups.models import ReturnVisit
+from followups import relapse, visits
 from villages.models import User
 
 
 def relapse_of(case: Dispute, viewer: User) -> dict[str, Any] | None:
-    """The latest sign of a relapse in the present round, while the case still counts as settled."""
-    if case.status not in visits.VISITED:
+    """The sign of a relapse that is still to be looked into, while the case counts as settled."""
+    check = relapse.check_of(case) if case.status in visits.VISITED else None
+    if check is None:
         return None
-    row = (
-        ReturnVisit.objects.filter(dispute=case, round=case.round, mind=ReturnVisit.Mind.RELAPSE)
-        .order_by("-visited_on", "-pk")
-        .first()
-    )
-    if row is None:
-        return None
-    try:
-        why_not = case.why_not("reopen", by=viewer, at=timezone.now())
-    except NotYours:
-        return {"case_no": case.case_no, "day": row.visited_on, "may_reopen": False, "why_not": ""}
-    return {"case_no": case.case_no, "day": row.visited_on, "may_reopen": why_not is None, "why_not": why_not}
+    day = dt.date.fromisoformat(check.event.facts["visited_on"])
+    return {
+        "case_no": case.case_no,
+        "day": day,
+        "due_on": check.due_on,
+        "may": may(relapse.why_not_decide, case, viewer),
+    }
 
 
 def may(function: Any, case: Dispute, viewer: User) -> bool:

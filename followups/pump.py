@@ -24,7 +24,7 @@ from disputes.models import Dispute, Event, MoveRefused, rules_on
 from disputes.safe.models import Task
 from disputes.sessions.models import Session
 from disputes.whistles.models import Call
-from followups import alarms
+from followups import alarms, planning
 from followups.models import OF_WHISTLES, Heartbeat, Reminder, ReturnVisit
 from followups.reactions import people_at, react, reacting_kinds, whistled, whistled_and_above
 from villages.models import Draft
@@ -61,6 +61,7 @@ def pump_once(now: dt.datetime | None = None) -> dict[str, int]:
         "warned": sweep_alarms,
         "escalated": sweep_clock,
         "reclocked": sweep_provisional,
+        "replanned": sweep_plans,
         "planned": plan_reminders,
         "sent": send_due,
         "purged": purge,
@@ -133,6 +134,11 @@ def sweep_provisional(moment: Callable[[], dt.datetime]) -> int:
     if not rules.calendar.years:
         return 0
     return provisional.filter(due_on__year__lte=max(rules.calendar.years)).reclock(rules)
+
+
+def sweep_plans(moment: Callable[[], dt.datetime]) -> int:
+    """Plan the visits anew where holidays or numbers have changed since."""
+    return planning.sweep()
 
 
 # --- reminders -------------------------------------------------------------------------------------------------------

@@ -10,18 +10,16 @@ import datetime as dt
 from collections.abc import Callable, Iterable, Mapping
 
 from django.db import IntegrityError, transaction
-from django.utils import timezone
 
 from audit.locks import locked
 from disputes.inbox.models import Instruction
-from disputes.models import Dispute, Event, Obligation
+from disputes.models import Dispute, Event
 from disputes.referrals.models import ANSWERING, Referral
 from disputes.sessions.models import Session
 from disputes.whistles.models import Call
-from followups.models import Handled, Notice, ReturnVisit
+from followups.models import Handled, Notice, RelapseCheck
+from followups.planning import derive
 from villages.models import DESK_ROLES, RESPONDER_ROLES, Coverage, Office, Posting, Role, in_force
-from villages.policy import policy_on
-from villages.workdays import load_calendar
 
 Reaction = Callable[[Event], None]
 
@@ -92,36 +90,14 @@ def warn_the_police(event: Event) -> None:
 
 
 def plan_visits(event: Event) -> None:
-    """One visit to each principal party, and one more at each later performance date of the agreement."""
-    case = event.dispute
-    if case.events.filter(kind="reopen", pk__gt=event.pk).exists():
-        return  # ran late: the round that this settlement ended is history
-    settled_on = timezone.localdate(event.at)
-    first = settled_on + dt.timedelta(days=policy_on(settled_on)["first_visit_days"])
-    first = load_calendar(first).next_workday(first)
-    due = Obligation.objects.filter(agreement__dispute=case, agreement__round=event.round, due_on__gt=first)
-    days = sorted(set(due.values_list("due_on", flat=True)))
-    village_police = Coverage.objects.desk_for(case.village, 2) if event.tier_to > 1 else None
-    reason = ReturnVisit.Reason
-    ReturnVisit.objects.bulk_create(
-        ReturnVisit(
-            dispute=case,
-            round=event.round,
-            party=party,
-            reason=why,
-            due_on=day,
-            office_id=village_police.pk if village_police else event.desk_id,
-        )
-        for why, day in [(reason.FIRST, first), *((reason.PERFORMANCE, day) for day in days)]
-        for party in case.principal_parties()
-    )
+    """The visits that the policy asks of the case as it stands now: settled, agreed anew, graded or reopened."""
+    derive(event.dispute)
 
 
-def cancel_earlier_visits(event: Event) -> None:
-    """Only those of the rounds before: a visit of the round that this reopening began stays."""
-    ReturnVisit.objects.planned().filter(dispute=event.dispute_id, round__lt=event.round).update(
-        state=ReturnVisit.State.CANCELLED
-    )
+def end_checks(event: Event) -> None:
+    """Who reopens a case answers the question whether it has relapsed."""
+    open_ = RelapseCheck.objects.open().filter(dispute=event.dispute_id, round__lt=event.round)
+    open_.update(state=RelapseCheck.State.CONFIRMED, by=event.by_id, at=event.at)
 
 
 def tell_of_a_relapse(event: Event) -> None:
@@ -192,7 +168,7 @@ REACTIONS: Mapping[str, list[Reaction]] = {
     "refer":      [tell_the_released],
     "end":        [tell_the_released],
     "withdraw":   [tell_the_released],
-    "reopen":     [cancel_earlier_visits, tell_the_desk],
+    "reopen":     [plan_visits, end_checks, tell_the_desk],
     "close":      [],
     "pause":      [],
     "resume":     [],
@@ -203,8 +179,8 @@ REACTIONS: Mapping[str, list[Reaction]] = {
     "void":       [],
     "assign":     [tell_the_person],
     "note":       [],
-    "edit":       [],
-    "grade":      [warn_the_police],
+    "edit":       [plan_visits],
+    "grade":      [plan_visits, warn_the_police],
     "consent":    [],
     "attach":     [],
     "void_asked": [],
@@ -234,19 +210,20 @@ REACTIONS: Mapping[str, list[Reaction]] = {
     "screen":     [],
     "police":     [],
     "police_session": [],
-    "police_terms": [],
+    "police_terms": [plan_visits],
     "police_failed": [tell_the_police],
     "police_dealt": [],
     "no_penalty": [],
     "no_penalty_done": [],
     "letter":     [tell_who_visits],
     "letter_visit": [],
-    "signed":     [],
+    "signed":     [plan_visits],
     "confirm":    [],
     "confirm_ruled": [],
-    "performance": [],
+    "performance": [plan_visits],
     "dissuade":   [],
     "lift":       [],
+    "relapse_check": [warn_the_police],
 }
 # fmt: on
 

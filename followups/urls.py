@@ -2,12 +2,17 @@
 
 from django.urls import path
 
-from followups import views
+from followups import coverage_views, views
 
 urlpatterns = [
     path("healthz/reminders/", views.healthz_reminders, name="healthz_reminders"),
     path("followups/", views.queue, name="followups"),
+    path("followups/route/", coverage_views.route, name="route"),
+    path("followups/coverage/", coverage_views.coverage_page, name="coverage"),
+    path("followups/coverage/visits/", coverage_views.covered, name="covered"),
+    path("followups/look-back/", coverage_views.look_back, name="look_back"),
     path("followups/<str:case_no>/", views.visit, name="visit"),
+    path("followups/<str:case_no>/relapse/", views.check, name="relapse"),
     path("followups/<str:case_no>/waive/<int:party>/", views.waive, name="waive"),
     path("notices/", views.notices_page, name="notices"),
     path("notices/read/", views.read_all, name="notices_read"),

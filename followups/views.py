@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import uuid
 from typing import Any
-from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import Resolver404, resolve
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
@@ -20,11 +20,12 @@ from disputes import drafts
 from disputes.codes import names as code_names
 from disputes.codes import type_name
 from disputes.models import Dispute, FactsMissing, MoveRefused, NotYours
-from followups import notices, panel, pump, visits
+from followups import notices, panel, pump, relapse, visits
+from followups.coverage import oversees
 from followups.filters import VisitFilter
-from followups.forms import VisitForm, WaiverForm
+from followups.forms import CheckForm, VisitForm, WaiverForm
 from followups.models import ReturnVisit
-from villages.models import DESK_ROLES, Role, User, today
+from villages.models import DESK_ROLES, Role, today
 from villages.pages import chips, for_roles, numbered
 from villages.policy import policy_on
 from villages.requests import SignedInRequest
@@ -45,7 +46,7 @@ def queue(request: SignedInRequest) -> HttpResponse:
     user = request.user
     rows = (
         ReturnVisit.objects.visible_to(user)
-        .select_related("dispute__village__parent", "party", "office")
+        .select_related("dispute__village__parent", "party", "office", "assignee")
         .order_by("due_on", "dispute_id", "pk")
     )
     found = VisitFilter(request.GET, rows, request=request)
@@ -61,6 +62,7 @@ def queue(request: SignedInRequest) -> HttpResponse:
         "page": page,
         "today": today(),
         "works": bool(user.scope.desks),
+        "oversees": oversees(user),
     }
     return render(request, "followups/queue.html", context)
 
@@ -112,8 +114,10 @@ def visit(request: SignedInRequest, case_no: str) -> HttpResponse:
         return _visit_page(request, case, form, refused=refused.sentence, status=409)
     drafts.drop(user, key)
     if event.facts["relapse"]:
-        _prepare_reopening(case, user, event.facts["visits"])
-        messages.warning(request, _("回访已登记。有反弹苗头，核实后可以重启案件"))
+        messages.warning(request, _("回访已登记。有反弹苗头，要核实"))
+        return redirect("visit", case_no=case.case_no)
+    if event.facts.get("conclusion") == ReturnVisit.Conclusion.COUNSEL and _counselling_url(case):
+        messages.success(request, _("回访已登记，接着填心理疏导转介"))
         return redirect("visit", case_no=case.case_no)
     missing_parties = visits.parties_without_visit(case)
     if missing_parties:
@@ -125,31 +129,20 @@ def visit(request: SignedInRequest, case_no: str) -> HttpResponse:
     return redirect(f"/disputes/{case.case_no}/")
 
 
+def _counselling_url(case: Dispute) -> str:
+    """Where somebody is referred to counselling; empty where this installation has no such page."""
+    try:
+        resolve("/counselling/new/")
+    except Resolver404:
+        return ""
+    return f"/counselling/new/?case={case.case_no}"
+
+
 def _submission(request: SignedInRequest) -> uuid.UUID | None:
     try:
         return uuid.UUID(request.POST.get("submission", ""))
     except ValueError:
         return None
-
-
-def _prepare_reopening(case: Dispute, user: User, pks: list[int]) -> None:
-    """Begin the report of 反弹重启 with what was heard, as a draft of that form, unless one is being written."""
-    key = f"move:reopen:{case.case_no}"
-    if drafts.load(user, key):
-        return
-    rows = ReturnVisit.objects.filter(pk__in=pks, mind=ReturnVisit.Mind.RELAPSE).select_related("party")
-    report = "\n".join(
-        _("%(day)s 回访%(side)s，有反弹苗头。%(words)s")
-        % {"day": row.visited_on, "side": row.party.get_side_display(), "words": row.demands}
-        for row in rows
-    )
-    drafts.save(
-        user,
-        key,
-        url=f"/disputes/{case.case_no}/moves/reopen/",
-        body=urlencode({"report": report}),
-        at=timezone.now(),
-    )
 
 
 def _visit_page(
@@ -170,6 +163,7 @@ def _visit_page(
     names = code_names()
     agreement = case.agreements.filter(round=case.round).first()
     lacking = visits.parties_without_visit(case) if case.status in visits.VISITED else []
+    found = visits.history(case, user)
     context = {
         "case": case,
         "title": case.title_for(user, type_name(names, case.type_l1, case.type_l2)),
@@ -192,9 +186,61 @@ def _visit_page(
             for party in (lacking if panel.may(visits.why_not_waive, case, user) else [])
         ],
         "waiver_errors": waiver[1] if waiver else None,
-        **visits.history(case, user),
+        **found,
+        "counselling_url": _counselling_url(case) if any(row.conclusion == "counsel" for row in found["made"]) else "",
     }
     return render(request, "followups/visit.html", context, status=status)
+
+
+@require_http_methods(["GET", "POST"])
+def check(request: SignedInRequest, case_no: str) -> HttpResponse:
+    """The sign of a relapse: what was heard, and whether the dispute has really flared up again."""
+    case, user, now = _case(request, case_no), request.user, timezone.now()
+    form = CheckForm(request.POST or None, case=case)
+    try:
+        why_not = relapse.why_not_decide(case, user)
+    except NotYours as refused:
+        raise PermissionDenied(refused.sentence) from None
+    if request.method == "GET":
+        return _check_page(request, case, form, why_not=why_not)
+    if why_not:
+        return _check_page(request, case, form, refused=why_not, why_not=why_not, status=409)
+    if not form.is_valid():
+        return _check_page(request, case, form, status=422)
+    try:
+        event = relapse.decide(case=case, by=user, at=now, facts=form.facts(), request=request)
+    except FactsMissing as missing:
+        for name, sentence in missing.errors.items():
+            form.add_error(name if name in form.fields else None, sentence)
+        return _check_page(request, case, form, status=422)
+    except MoveRefused as refused:
+        return _check_page(request, case, form, refused=refused.sentence, status=409)
+    confirmed = event.facts["confirmed"]
+    messages.success(request, _("已核实：确有反弹，案件重新办理") if confirmed else _("已核实：没有反弹"))
+    return redirect(f"/disputes/{case.case_no}/")
+
+
+def _check_page(
+    request: SignedInRequest,
+    case: Dispute,
+    form: CheckForm,
+    *,
+    why_not: str | None = None,
+    refused: str = "",
+    status: int = 200,
+) -> HttpResponse:
+    names = code_names()
+    made = visits.history(case, request.user)["made"]
+    context = {
+        "case": case,
+        "title": case.title_for(request.user, type_name(names, case.type_l1, case.type_l2)),
+        "form": form,
+        "why_not": why_not,
+        "refused": refused,
+        "today": today(),
+        "signs": [row for row in made if "relapse" in (row.mind, row.conclusion)],
+    }
+    return render(request, "followups/relapse.html", context, status=status)
 
 
 @require_POST

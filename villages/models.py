@@ -319,6 +319,7 @@ class Code(models.Model):
         "event_scale": _("事件规模"),
         "event_level": _("事件级别"),
         "event_nature": _("事件性质"),
+        "publicity_topic": _("法治宣传主题"),
         "resolution_method": _("化解方式"),
         "sex_gb2261": _("性别"),
     }

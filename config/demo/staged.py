@@ -13,7 +13,7 @@ from config.demo import people, sentences
 from config.demo.county import NO_OFFICER, VILLAGE_1, VILLAGE_2
 from config.demo.history import DAY, History, Story
 from config.demo.sentences import KINDS, PUPILS, Kind
-from config.demo.stories import after_settlement, course, visit
+from config.demo.stories import after_settlement, confirm_relapse, course, visit
 from disputes import clock
 from disputes.field.models import Capture, Visit
 from disputes.inbox.models import Instruction
@@ -100,6 +100,7 @@ def _programme(history: History, home: Area, far: Area) -> Iterator[tuple[Area, 
     yield home, 1, whistled_today
     for closed in range(3):
         yield home, 1, partial(closed_long_ago, days=40 + 55 * closed)
+    yield home, 1, relapse_to_check
 
 
 # --- beginnings ------------------------------------------------------------------------------------------------------
@@ -271,8 +272,9 @@ def by_the_mediator(history: History, rng: random.Random, village: Area) -> Stor
 
 # --- settled and after -----------------------------------------------------------------------------------------------
 def awaiting_visit(history: History, rng: random.Random, village: Area) -> Story:
-    """已化解, the first visits due today or in the next days."""
-    yield from settled(history, rng, village, LIVESTOCK, 14)
+    """已化解, the first visits due today or in the next days; who makes them is agreed."""
+    case, _at = yield from settled(history, rng, village, LIVESTOCK, 14)
+    case.visits.planned().update(assignee=crew_of(history, case)[0])
 
 
 def visit_overdue(history: History, rng: random.Random, village: Area) -> Story:
@@ -294,6 +296,13 @@ def one_side_not_reached(history: History, rng: random.Random, village: Area) ->
     visit(history, rng, case, at=at, missing=True)
 
 
+def relapse_to_check(history: History, rng: random.Random, village: Area) -> Story:
+    """A visit found a sign of relapse, and nobody has looked into it yet."""
+    case, _at = yield from settled(history, rng, village, KIND["0703"], 33)
+    yield (at := history.moment(rng, history.last_workday(history.today), 14, 17))
+    visit(history, rng, case, at=at, relapse=True)
+
+
 def second_round(history: History, rng: random.Random, village: Area) -> Story:
     """反弹重启: settled, found not kept on the visit, in its second round."""
     case, _at = yield from settled(history, rng, village, GRAZING, 26)
@@ -302,8 +311,7 @@ def second_round(history: History, rng: random.Random, village: Area) -> Story:
     yield (at := history.moment(rng, day, 9, 12))
     visit(history, rng, case, at=at, relapse=True)
     yield (at := soon(rng, at))
-    facts = {"reason": "回访发现没有照办，重新调解", "report": sentences.REOPEN[0]}
-    history.move(case, "reopen", by=by, at=at, **facts)
+    confirm_relapse(history, case, by=by, at=at, reason=sentences.REOPEN[0])
     yield (at := soon(rng, at))
     history.move(case, "take_up", by=by, at=at, handler=by)
 

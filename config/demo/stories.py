@@ -12,9 +12,10 @@ from config.demo.history import DAY, History, Story, still_open
 from config.demo.sentences import Kind
 from disputes.models import Dispute, MoveRefused, Party
 from disputes.moves import Status
+from followups import relapse as checks
 from followups.models import ReturnVisit
 from followups.visits import VISITED, parties_without_visit, record_visit, waive_visit
-from villages.models import Area
+from villages.models import Area, User
 
 ENDINGS = {"settle": 86, "refer": 4, "end": 4, "withdraw": 4, "drag": 2}
 
@@ -172,14 +173,21 @@ def after_settlement(history: History, rng: random.Random, case: Dispute, kind: 
     case.refresh_from_db()
     crew = history.county.crews[case.desk_id]
     if relapsed:
-        words = {"reason": "双方对履行有争执，重新调解", "report": rng.choice(sentences.REOPEN)}
-        history.move(case, "reopen", by=crew[0], at=at, **words)
+        confirm_relapse(history, case, by=crew[0], at=at, reason=rng.choice(sentences.REOPEN))
         yield from course(history, rng, case, kind, at)
         return
     if rng.random() < 0.9:  # else it is ready, and nobody has closed it yet
         by = next(person for person in crew if case.tier == 1 or person.pk != case.handler_id)
         history.move(case, "close", by=by, at=at, reason=rng.choice(sentences.CLOSE))
     yield from performance_visits(history, rng, case, at)
+
+
+def confirm_relapse(history: History, case: Dispute, *, by: User, at: dt.datetime, reason: str) -> None:
+    """The sign that a visit found is looked into and is true: the case begins its next round."""
+    facts = {"confirmed": True, "reason": reason, "level": "orange", "level_reason": "双方对履行有争执"}
+    history.told(checks.decide(case=case, by=by, at=at, facts=facts))
+    case.refresh_from_db()
+    history.told(case.events.filter(kind="reopen").latest("pk"))
 
 
 def performance_visits(history: History, rng: random.Random, case: Dispute, at: dt.datetime) -> Story:
@@ -229,13 +237,15 @@ def visit(
             else rng.choices(("yes", "mostly", "not_stated", "no", "refused"), (52, 30, 10, 5, 3))[0],
             "mind": "relapse" if unhappy else rng.choices(("calm", "upset"), (88, 12))[0],
             "demands": rng.choice(sentences.UNHAPPY if unhappy else sentences.VISIT_DEMANDS),
-            "education": rng.choice(sentences.EDUCATION),
+            "education": (taught := rng.choice(sentences.EDUCATION)),
+            "topic": sentences.TOPICS.get(taught, "06" if taught else ""),
             "calming": rng.choice(sentences.CALMING),
         }
     facts = {
         "visited_on": at.date(),
         "way": "home" if case.is_family else rng.choices(("home", "phone", "office"), (60, 32, 8))[0],
         "performance": "5" if relapse else rng.choices(("1", "2", "3", "4"), (20, 50, 15, 15))[0],
+        "conclusion": "" if missing or relapse else "close",
         "parties": answers,
     }
     history.told(record_visit(case=case, by=by, at=at, facts=facts))

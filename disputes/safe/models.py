@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 import uuid
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from django.db import models, transaction
@@ -540,20 +541,31 @@ def end_tasks(case: Dispute, kinds: tuple[str, ...], state: str, *, by: User | N
     case.tasks.filter(kind__in=kinds, state=Task.State.OPEN).update(state=state, by=by, done_on=on)
 
 
-def heard(case: Dispute, *, by: User, at: dt.datetime, performance: str, on: dt.date) -> None:
-    """What a return visit learned of the performance, on every obligation that it can be about.
+def heard(
+    case: Dispute,
+    *,
+    by: User,
+    at: dt.datetime,
+    performance: str,
+    on: dt.date,
+    each: Mapping[int, str] | None = None,
+) -> None:
+    """What a return visit learned of the performance: `each` by obligation, `performance` on every other one.
 
-    Performed means all that is still open; the other answers mean what is due by then (未到期: what is not).
+    That one answer is about every obligation that it can be about: performed means all that is still open; the other
+    answers mean what is due by then (未到期: what is not).
     """
     agreement = case.agreements.filter(round=case.round).first()
-    if agreement is None or not performance:
+    each = each or {}
+    if agreement is None or not (performance or each):
         return
-    done = performance in (Obligation.Performance.ON_THE_SPOT, Obligation.Performance.DONE)
+    kept = (Obligation.Performance.ON_THE_SPOT, Obligation.Performance.DONE)
     for row in agreement.obligations.exclude(performance__in=Obligation.FINAL):
-        due = row.due_on <= on
-        if not done and due == (performance == Obligation.Performance.NOT_DUE):
+        code = each.get(row.pk, performance)
+        done, due = code in kept, row.due_on <= on
+        if not code or (row.pk not in each and not done and due == (code == Obligation.Performance.NOT_DUE)):
             continue
-        row.performance, row.performed_on = performance, on if done else None
+        row.performance, row.performed_on = code, on if done else None
         row.reported_by, row.reported_at = by, at
         row.save(update_fields=["performance", "performed_on", "reported_by", "reported_at"])
     keep_tasks(case, by, on)

@@ -6,123 +6,317 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('disputes', '0001_initial'),
-        ('villages', '0001_initial'),
+        ("disputes", "0001_initial"),
+        ("villages", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Handled',
+            name="Handled",
             fields=[
-                ('event', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='handled', serialize=False, to='disputes.event')),
+                (
+                    "event",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        primary_key=True,
+                        related_name="handled",
+                        serialize=False,
+                        to="disputes.event",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Heartbeat',
+            name="Heartbeat",
             fields=[
-                ('name', models.CharField(max_length=20, primary_key=True, serialize=False)),
-                ('at', models.DateTimeField()),
+                ("name", models.CharField(max_length=20, primary_key=True, serialize=False)),
+                ("at", models.DateTimeField()),
             ],
         ),
         migrations.CreateModel(
-            name='Reminder',
+            name="Reminder",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('due', '案件今天到期'), ('overdue', '案件已逾期'), ('visit_soon', '回访将到期'), ('visit_due', '回访今天到期'), ('visit_overdue', '回访已逾期')], max_length=20)),
-                ('slot', models.CharField(max_length=40)),
-                ('channel', models.CharField(choices=[('app', '站内')], default='app', max_length=8)),
-                ('due_at', models.DateTimeField()),
-                ('state', models.CharField(choices=[('pending', '待发'), ('sent', '已发'), ('cancelled', '不再需要'), ('failed', '失败')], default='pending', max_length=10)),
-                ('attempt', models.PositiveIntegerField(default=0)),
-                ('leased_until', models.DateTimeField(blank=True, null=True)),
-                ('sent_at', models.DateTimeField(blank=True, null=True)),
-                ('error', models.CharField(blank=True, max_length=200)),
-                ('dispute', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='reminders', to='disputes.dispute')),
-                ('recipient', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("due", "案件今天到期"),
+                            ("overdue", "案件已逾期"),
+                            ("visit_soon", "回访将到期"),
+                            ("visit_due", "回访今天到期"),
+                            ("visit_overdue", "回访已逾期"),
+                        ],
+                        max_length=20,
+                    ),
+                ),
+                ("slot", models.CharField(max_length=40)),
+                ("channel", models.CharField(choices=[("app", "站内")], default="app", max_length=8)),
+                ("due_at", models.DateTimeField()),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[("pending", "待发"), ("sent", "已发"), ("cancelled", "不再需要"), ("failed", "失败")],
+                        default="pending",
+                        max_length=10,
+                    ),
+                ),
+                ("attempt", models.PositiveIntegerField(default=0)),
+                ("leased_until", models.DateTimeField(blank=True, null=True)),
+                ("sent_at", models.DateTimeField(blank=True, null=True)),
+                ("error", models.CharField(blank=True, max_length=200)),
+                (
+                    "dispute",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="reminders",
+                        to="disputes.dispute",
+                    ),
+                ),
+                (
+                    "recipient",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Notice',
+            name="Notice",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(max_length=20)),
-                ('created_at', models.DateTimeField()),
-                ('read_at', models.DateTimeField(blank=True, null=True)),
-                ('dispute', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='notices', to='disputes.dispute')),
-                ('event', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='disputes.event')),
-                ('user', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='notices', to=settings.AUTH_USER_MODEL)),
-                ('reminder', models.OneToOneField(null=True, on_delete=django.db.models.deletion.CASCADE, related_name='notice', to='followups.reminder')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("kind", models.CharField(max_length=20)),
+                ("created_at", models.DateTimeField()),
+                ("read_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "dispute",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="notices",
+                        to="disputes.dispute",
+                    ),
+                ),
+                (
+                    "event",
+                    models.ForeignKey(
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="disputes.event",
+                    ),
+                ),
+                (
+                    "user",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="notices",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "reminder",
+                    models.OneToOneField(
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="notice",
+                        to="followups.reminder",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-pk'],
+                "ordering": ["-pk"],
             },
         ),
         migrations.CreateModel(
-            name='ReturnVisit',
+            name="ReturnVisit",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('round', models.PositiveSmallIntegerField()),
-                ('reason', models.CharField(choices=[('first', '首次回访'), ('performance', '履行日回访'), ('retry', '再次联系'), ('extra', '主动回访')], max_length=12, verbose_name='回访事由')),
-                ('due_on', models.DateField(verbose_name='应回访日期')),
-                ('state', models.CharField(choices=[('planned', '待回访'), ('done', '已回访'), ('failed', '没联系上'), ('cancelled', '已取消'), ('waived', '已书面免访')], default='planned', max_length=10, verbose_name='状态')),
-                ('visited_on', models.DateField(blank=True, null=True, verbose_name='回访日期')),
-                ('way', models.CharField(blank=True, choices=[('home', '入户'), ('phone', '电话'), ('office', '来访')], max_length=8, verbose_name='回访方式')),
-                ('satisfaction', models.CharField(blank=True, choices=[('yes', '满意'), ('mostly', '基本满意'), ('no', '不满意'), ('not_stated', '未表态'), ('refused', '拒访')], max_length=10, verbose_name='对处理结果是否满意')),
-                ('mind', models.CharField(blank=True, choices=[('calm', '平稳'), ('upset', '有情绪'), ('relapse', '有反弹苗头')], max_length=8, verbose_name='思想动态')),
-                ('demands', models.TextField(blank=True, max_length=2000, verbose_name='诉求和原话')),
-                ('performance', models.CharField(blank=True, choices=[('1', '当场履行'), ('2', '已履行完毕'), ('3', '部分履行'), ('4', '未到期'), ('5', '逾期未履行'), ('6', '反悔/起诉')], max_length=1, verbose_name='协议履行情况')),
-                ('education', models.CharField(blank=True, max_length=200, verbose_name='法治宣传内容')),
-                ('calming', models.CharField(blank=True, max_length=200, verbose_name='情绪疏导')),
-                ('why_failed', models.CharField(blank=True, max_length=200, verbose_name='没联系上的原因')),
-                ('entered_at', models.DateTimeField(blank=True, null=True)),
-                ('by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('dispute', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='visits', to='disputes.dispute')),
-                ('office', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='villages.office')),
-                ('party', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='visits', to='disputes.party')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("round", models.PositiveSmallIntegerField()),
+                (
+                    "reason",
+                    models.CharField(
+                        choices=[
+                            ("first", "首次回访"),
+                            ("performance", "履行日回访"),
+                            ("retry", "再次联系"),
+                            ("extra", "主动回访"),
+                        ],
+                        max_length=12,
+                        verbose_name="回访事由",
+                    ),
+                ),
+                ("due_on", models.DateField(verbose_name="应回访日期")),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("planned", "待回访"),
+                            ("done", "已回访"),
+                            ("failed", "没联系上"),
+                            ("cancelled", "已取消"),
+                            ("waived", "已书面免访"),
+                        ],
+                        default="planned",
+                        max_length=10,
+                        verbose_name="状态",
+                    ),
+                ),
+                ("visited_on", models.DateField(blank=True, null=True, verbose_name="回访日期")),
+                (
+                    "way",
+                    models.CharField(
+                        blank=True,
+                        choices=[("home", "入户"), ("phone", "电话"), ("office", "来访")],
+                        max_length=8,
+                        verbose_name="回访方式",
+                    ),
+                ),
+                (
+                    "satisfaction",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("yes", "满意"),
+                            ("mostly", "基本满意"),
+                            ("no", "不满意"),
+                            ("not_stated", "未表态"),
+                            ("refused", "拒访"),
+                        ],
+                        max_length=10,
+                        verbose_name="对处理结果是否满意",
+                    ),
+                ),
+                (
+                    "mind",
+                    models.CharField(
+                        blank=True,
+                        choices=[("calm", "平稳"), ("upset", "有情绪"), ("relapse", "有反弹苗头")],
+                        max_length=8,
+                        verbose_name="思想动态",
+                    ),
+                ),
+                ("demands", models.TextField(blank=True, max_length=2000, verbose_name="诉求和原话")),
+                (
+                    "performance",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("1", "当场履行"),
+                            ("2", "已履行完毕"),
+                            ("3", "部分履行"),
+                            ("4", "未到期"),
+                            ("5", "逾期未履行"),
+                            ("6", "反悔/起诉"),
+                        ],
+                        max_length=1,
+                        verbose_name="协议履行情况",
+                    ),
+                ),
+                ("education", models.CharField(blank=True, max_length=200, verbose_name="法治宣传内容")),
+                ("calming", models.CharField(blank=True, max_length=200, verbose_name="情绪疏导")),
+                ("why_failed", models.CharField(blank=True, max_length=200, verbose_name="没联系上的原因")),
+                ("entered_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "by",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "dispute",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="visits",
+                        to="disputes.dispute",
+                    ),
+                ),
+                (
+                    "office",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="villages.office",
+                    ),
+                ),
+                (
+                    "party",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="visits", to="disputes.party"
+                    ),
+                ),
             ],
             options={
-                'ordering': ['due_on', 'pk'],
+                "ordering": ["due_on", "pk"],
             },
         ),
         migrations.AddIndex(
-            model_name='reminder',
-            index=models.Index(condition=models.Q(('state', 'pending')), fields=['due_at', 'id'], name='reminders_due'),
+            model_name="reminder",
+            index=models.Index(condition=models.Q(("state", "pending")), fields=["due_at", "id"], name="reminders_due"),
         ),
         migrations.AddConstraint(
-            model_name='reminder',
-            constraint=models.UniqueConstraint(fields=('dispute', 'kind', 'slot', 'recipient', 'channel'), name='a_reminder_exists_once'),
+            model_name="reminder",
+            constraint=models.UniqueConstraint(
+                fields=("dispute", "kind", "slot", "recipient", "channel"), name="a_reminder_exists_once"
+            ),
         ),
         migrations.AddIndex(
-            model_name='notice',
-            index=models.Index(fields=['user', '-id'], name='notices_newest_first'),
+            model_name="notice",
+            index=models.Index(fields=["user", "-id"], name="notices_newest_first"),
         ),
         migrations.AddIndex(
-            model_name='notice',
-            index=models.Index(condition=models.Q(('read_at', None)), fields=['user'], name='notices_unread'),
+            model_name="notice",
+            index=models.Index(condition=models.Q(("read_at", None)), fields=["user"], name="notices_unread"),
         ),
         migrations.AddConstraint(
-            model_name='notice',
-            constraint=models.UniqueConstraint(condition=models.Q(('event__isnull', False)), fields=('event', 'user', 'kind'), name='one_notice_per_event_and_person'),
+            model_name="notice",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("event__isnull", False)),
+                fields=("event", "user", "kind"),
+                name="one_notice_per_event_and_person",
+            ),
         ),
         migrations.AddIndex(
-            model_name='returnvisit',
-            index=models.Index(fields=['office', 'state', 'due_on'], name='visits_to_make_by_office'),
+            model_name="returnvisit",
+            index=models.Index(fields=["office", "state", "due_on"], name="visits_to_make_by_office"),
         ),
         migrations.AddIndex(
-            model_name='returnvisit',
-            index=models.Index(fields=['dispute', 'round'], name='visits_of_a_round'),
+            model_name="returnvisit",
+            index=models.Index(fields=["dispute", "round"], name="visits_of_a_round"),
         ),
         migrations.AddConstraint(
-            model_name='returnvisit',
-            constraint=models.UniqueConstraint(condition=models.Q(('state', 'planned')), fields=('dispute', 'round', 'party', 'reason', 'due_on'), name='a_visit_is_planned_once'),
+            model_name="returnvisit",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("state", "planned")),
+                fields=("dispute", "round", "party", "reason", "due_on"),
+                name="a_visit_is_planned_once",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='returnvisit',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('state', 'done'), _negated=True), models.Q(('visited_on__isnull', False), ('by__isnull', False)), _connector='OR'), name='a_visit_that_was_made_says_when_and_by_whom'),
+            model_name="returnvisit",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("state", "done"), _negated=True),
+                    models.Q(("visited_on__isnull", False), ("by__isnull", False)),
+                    _connector="OR",
+                ),
+                name="a_visit_that_was_made_says_when_and_by_whom",
+            ),
         ),
     ]

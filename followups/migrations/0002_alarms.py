@@ -6,35 +6,53 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('disputes', '0006_spots'),
-        ('followups', '0001_initial'),
+        ("disputes", "0006_spots"),
+        ("followups", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='notice',
-            name='capture',
-            field=models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='notices', to='disputes.capture'),
+            model_name="notice",
+            name="capture",
+            field=models.ForeignKey(
+                db_index=False,
+                null=True,
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="notices",
+                to="disputes.capture",
+            ),
         ),
         migrations.AddField(
-            model_name='notice',
-            name='nth',
+            model_name="notice",
+            name="nth",
             field=models.PositiveIntegerField(default=0),
         ),
         migrations.AlterField(
-            model_name='notice',
-            name='dispute',
-            field=models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='notices', to='disputes.dispute'),
+            model_name="notice",
+            name="dispute",
+            field=models.ForeignKey(
+                db_index=False,
+                null=True,
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="notices",
+                to="disputes.dispute",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='notice',
-            constraint=models.UniqueConstraint(condition=models.Q(('capture__isnull', False)), fields=('capture', 'user', 'nth'), name='one_notice_per_alarm_and_person'),
+            model_name="notice",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("capture__isnull", False)),
+                fields=("capture", "user", "nth"),
+                name="one_notice_per_alarm_and_person",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='notice',
-            constraint=models.CheckConstraint(condition=models.Q(('dispute__isnull', True), ('capture__isnull', True), _connector='XOR'), name='a_notice_is_about_one_thing'),
+            model_name="notice",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("dispute__isnull", True), ("capture__isnull", True), _connector="XOR"),
+                name="a_notice_is_about_one_thing",
+            ),
         ),
     ]

@@ -5,21 +5,38 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('disputes', '0014_safeguards'),
-        ('followups', '0003_forget_alarms'),
+        ("disputes", "0014_safeguards"),
+        ("followups", "0003_forget_alarms"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='notice',
-            name='call',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='disputes.call'),
+            model_name="notice",
+            name="call",
+            field=models.ForeignKey(
+                null=True, on_delete=django.db.models.deletion.CASCADE, related_name="+", to="disputes.call"
+            ),
         ),
         migrations.AlterField(
-            model_name='reminder',
-            name='kind',
-            field=models.CharField(choices=[('due', '案件今天到期'), ('overdue', '案件已逾期'), ('visit_soon', '回访将到期'), ('visit_due', '回访今天到期'), ('visit_overdue', '回访已逾期'), ('session_soon', '联调会快到了'), ('whistle_due', '吹哨今天到期'), ('whistle_overdue', '吹哨已逾期'), ('answer_due', '今天要答复督办、交办'), ('answer_overdue', '督办、交办逾期未答复'), ('task_due', '履行、查访等今天到期'), ('task_overdue', '履行、查访等已逾期')], max_length=20),
+            model_name="reminder",
+            name="kind",
+            field=models.CharField(
+                choices=[
+                    ("due", "案件今天到期"),
+                    ("overdue", "案件已逾期"),
+                    ("visit_soon", "回访将到期"),
+                    ("visit_due", "回访今天到期"),
+                    ("visit_overdue", "回访已逾期"),
+                    ("session_soon", "联调会快到了"),
+                    ("whistle_due", "吹哨今天到期"),
+                    ("whistle_overdue", "吹哨已逾期"),
+                    ("answer_due", "今天要答复督办、交办"),
+                    ("answer_overdue", "督办、交办逾期未答复"),
+                    ("task_due", "履行、查访等今天到期"),
+                    ("task_overdue", "履行、查访等已逾期"),
+                ],
+                max_length=20,
+            ),
         ),
     ]

@@ -221,6 +221,7 @@ def _json(county: County, route: str, case: Dispute, username: str, today: str) 
         "slips": {"text": "调解员没有听完我说的", "received_on": today},
         "answer": {"answer": "换人主持"},
         "waive": REASON,
+        "relapse": {"confirmed": False, **REASON},
     }.get(last, REASON)
 
 
@@ -256,6 +257,7 @@ def _form(county: County, route: str, case: Dispute, username: str, today: str) 
         "referrals/<uid>/": {"act": "return", "version": 1, **REASON},
         "disputes/<case_no>/slips/": {"text": "调解员没有听完我说的", "received_on": today},
         "followups/<case_no>/waive/<party>/": REASON,
+        "followups/<case_no>/relapse/": {"confirmed": "no", **REASON},
         "disputes/<case_no>/whistles/new/": {
             "offices": [county.w.department_office.code],
             "kind": "advice",

@@ -30,6 +30,7 @@ from disputes.referrals.models import Referral
 from disputes.safe.models import Task
 from disputes.whistles.models import Call, Whistle
 from followups.models import Handled, ReturnVisit
+from followups.planning import plan_rules
 from followups.reactions import reacting_kinds
 from followups.visits import parties_without_visit
 from ledgers.month import Month
@@ -151,6 +152,7 @@ def settlements_have_their_papers() -> None:
 
 
 def each_party_of_a_settled_case_is_visited() -> None:
+    calendar = plan_rules().calendar
     for event in Event.objects.filter(kind="settle").select_related("dispute"):
         case = event.dispute
         visits = ReturnVisit.objects.filter(dispute=case, round=event.round)
@@ -159,7 +161,8 @@ def each_party_of_a_settled_case_is_visited() -> None:
             assert first.due_on >= day(event.at) + dt.timedelta(days=15), case
         later = {row.due_on for a in case.agreements.filter(round=event.round) for row in a.obligations.all()}
         planned = {visit.due_on for visit in visits if visit.reason == "performance"}
-        assert planned == {on for on in later if on > min(visit.due_on for visit in visits.filter(reason="first"))}
+        first_on = min(visit.due_on for visit in visits.filter(reason="first"))
+        assert planned == {calendar.next_workday(on) for on in later if on > first_on}
         office = {visit.office.kind for visit in visits.filter(reason="first").select_related("office")}
         assert office == {"village" if event.tier_to == 1 else "room"}, case
     for case in Dispute.objects.filter(status=Status.CLOSED):

@@ -99,13 +99,20 @@ def test_a_draft_comes_back_and_goes_with_the_submission(w, client, case):
     assert drafts.load(w.assistant, key) is None
 
 
-def test_a_sign_of_relapse_offers_to_reopen_with_the_report_begun(w, client, case):
+def test_a_sign_of_relapse_is_looked_into_and_reopens_the_same_case(w, client, case):
     client.force_login(w.assistant)
     answer = client.post(f"/followups/{case.case_no}/", body(case, HEARD | {"mind": "relapse"}))
-    page = client.get(answer.url).content.decode()
-    assert f"/disputes/{case.case_no}/moves/reopen/" in page
-    begun, _at = drafts.load(w.assistant, f"move:reopen:{case.case_no}")
-    assert "希望早点立桩" in begun["report"]
+    url = f"/followups/{case.case_no}/relapse/"
+    assert f'href="{url}"' in client.get(answer.url).content.decode()
+    assert "希望早点立桩" in client.get(url).content.decode()
+    wrong = client.post(url, {"confirmed": "yes", "reason": "界桩又被拔了"})
+    assert wrong.status_code == 422
+    assert "界桩又被拔了" in wrong.content.decode() and "选风险等级" in wrong.content.decode()
+    given = {"confirmed": "yes", "reason": "界桩又被拔了", "level": "orange", "level_reason": "两家扬言动手"}
+    assert client.post(url, given).status_code == 302
+    case.refresh_from_db()
+    assert (case.round, case.status, case.danger) == (2, "waiting", "orange")
+    assert client.post(url, given).status_code == 409
 
 
 @pytest.mark.parametrize(
@@ -261,7 +268,6 @@ def test_the_case_page_shows_the_visits_and_the_sign_of_relapse(w, client, case)
     for words in ("希望早点立桩", "发现有反弹苗头", f'href="/followups/{case.case_no}/"', 'id="visits"'):
         assert words in page
     assert "甲方：基本满意，有反弹苗头" in page  # the timeline
-    reopening = client.get(f"/disputes/{case.case_no}/moves/reopen/").content.decode()
-    assert "希望早点立桩" in reopening  # the report is begun
+    assert f'href="/followups/{case.case_no}/relapse/"' in page
     client.force_login(w.supervisor)
     assert "马文林" not in client.get(f"/disputes/{case.case_no}/").content.decode()

@@ -26,8 +26,8 @@ from villages.models import Role, SpecialDay
 
 #: list → (who looks, how many queries)
 LISTS: dict[str, tuple[str, int]] = {
-    "": ("officer", 32),
-    "todo/": ("officer", 15),
+    "": ("officer", 33),
+    "todo/": ("officer", 16),
     "me/": ("officer", 9),
     "villages/": ("officer", 13),
     "villages/gaps/": ("officer", 13),
@@ -44,6 +44,14 @@ LISTS: dict[str, tuple[str, int]] = {
     "disputes/": ("officer", 12),
     "safeguards/lifted/": ("supervisor", 8),
     "followups/": ("officer", 10),
+    "followups/route/": ("officer", 9),
+    "followups/coverage/": ("supervisor", 13),
+    "followups/coverage/visits/": ("supervisor", 10),
+    "followups/look-back/": ("supervisor", 9),
+    "api/v1/followups/route/": ("officer", 12),
+    "api/v1/followups/coverage/": ("supervisor", 17),
+    "api/v1/followups/coverage/visits/": ("supervisor", 12),
+    "api/v1/followups/look-back/": ("supervisor", 12),
     "referrals/": ("officer", 10),
     "notices/": ("officer", 10),
     "ledger/": ("officer", 19),
@@ -103,6 +111,7 @@ def more(w: SimpleNamespace, n: int) -> None:
     done.perform("take_up", by=w.assistant, at=at, handler=w.assistant)
     facts = factories.settlement(w, done, at, organisation=w.committee, chair=w.village_mediator)
     react(done.perform("settle", by=w.assistant, at=at, **facts).pk)
+    done.visits.update(due_on=timezone.localdate(at))
     up = factories.at_room(w, at=at)
     Dispute.objects.filter(pk=up.pk).update(opened_at=at - dt.timedelta(hours=1))  # sent some time after it was opened
     Instruction.objects.give(up, "supervise", by=w.supervisor, at=at, words="抓紧", due_on=timezone.localdate(at))
