@@ -1226,6 +1226,7 @@ OTHER_EVENTS = {
     "performance": _("履行情况"),
     "dissuade": _("劝阻"),
     "lift": _("解除登记"),
+    "visit_handed": _("回访转交"),
 }
 
 

@@ -81,6 +81,7 @@ class ReturnVisit(models.Model):
     reason = models.CharField(_("回访事由"), max_length=12, choices=Reason.choices)
     due_on = models.DateField(_("应回访日期"))
     office = models.ForeignKey(Office, models.PROTECT, related_name="+", db_index=False)  # who makes the visit
+    assignee = models.ForeignKey(User, models.PROTECT, null=True, blank=True, related_name="+")  # who makes it
     state = models.CharField(_("状态"), max_length=10, choices=State.choices, default=State.PLANNED)
 
     visited_on = models.DateField(_("回访日期"), null=True, blank=True)
@@ -355,3 +356,7 @@ class Heartbeat(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+# Django finds a room's tables through this module.
+from followups.handing import models as _handing  # noqa: E402, F401
