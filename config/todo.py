@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import re
 from typing import Any
 
 from django.contrib import messages
@@ -20,13 +19,9 @@ from audit.models import NO_COUNTY, Action, record
 from config import work
 from config.views import signed_in
 from disputes.forms import Form, day_field, text_field
-from disputes.masking import mask_phone
 from disputes.models import FactsMissing, MoveRefused
 from followups.handing import doors
 from villages.models import User
-
-#: A phone that somebody typed into the words of a whistle.
-PHONE = re.compile(r"(?<!\d)1\d{10}(?!\d)")
 
 
 class DeferForm(Form):
@@ -117,8 +112,6 @@ def sheet_of(user: User, today: dt.date) -> dict[str, Any]:
     days = work.Work(user, today)
     due = days.fill([row for row in days.now if row.when in ("overdue", "today")])
     shown = [row for row in due if not row.family]
-    for row in shown:
-        row.title = PHONE.sub(lambda found: mask_phone(found.group()), row.title)
     villages: dict[str, list[work.Todo]] = {}
     for row in sorted(shown, key=lambda row: row.village == ""):  # what has no village stands last
         villages.setdefault(row.village, []).append(row)

@@ -300,7 +300,10 @@ def along_with(office: Office, cases: QuerySet[Dispute]) -> dict[str, int]:
     }
 
 
-def counts_of(row: HandOver) -> dict[str, int]:
-    """State of an item → how many."""
-    found = dict(row.items.order_by().values_list("state").annotate(n=Count("pk")))
-    return {str(state): found.get(state, 0) for state in State.values}
+def counts_of(hand_overs: list[int]) -> dict[int, dict[str, int]]:
+    """hand-over id → state of an item → how many."""
+    counts = {pk: {str(state): 0 for state in State.values} for pk in hand_overs}
+    found = HandedItem.objects.filter(hand_over__in=hand_overs).order_by().values_list("hand_over", "state")
+    for pk, state, n in found.annotate(n=Count("pk")):
+        counts[pk][state] = n
+    return counts

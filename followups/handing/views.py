@@ -76,7 +76,8 @@ def hand_over(request: SignedInRequest) -> HttpResponse:
     context: dict[str, Any] = {"office": office, "offices": offices, "people": people, "leaver": leaver}
     if leaver is None:
         context |= {"done": HandOver.objects.filter(office=office).select_related("leaver", "by")[:10]}
-        return render(request, "followups/hand_over.html", context)
+        status = 422 if request.method == "POST" else 200
+        return render(request, "followups/hand_over.html", context, status=status)
     others = [person for person in doors.staff(office) if person != leaver]
     form = HandOverForm(request.POST if request.method == "POST" else None, people=others)
     status, refused = 200, ""
@@ -134,7 +135,7 @@ def receipt(request: SignedInRequest, uid: uuid.UUID) -> HttpResponse:
     if request.method == "POST":
         doors.go_on(row, by=request.user, at=timezone.now(), request=request)
         return redirect("hand-over-receipt", uid=row.uid)
-    names, counts = code_names(), doors.counts_of(row)
+    names, counts = code_names(), doors.counts_of([row.pk])[row.pk]
     items = row.items.select_related("dispute__village__parent", "to").order_by("kind", "state", "pk")
     page = numbered(request, items, 200)
     for item in page.object_list:
