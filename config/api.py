@@ -2,6 +2,7 @@
 
 from rest_framework.routers import SimpleRouter
 
+import config.todo_api
 import disputes.api
 import disputes.field.api
 import disputes.inbox.api
@@ -10,6 +11,7 @@ import disputes.referrals.api
 import disputes.sessions.api
 import disputes.whistles.api
 import followups.api
+import followups.handing.api
 import ledgers.api
 import villages.api
 
@@ -24,6 +26,8 @@ ROOMS = (
     disputes.sessions.api,
     disputes.whistles.api,
     followups.api,
+    followups.handing.api,
+    config.todo_api,
     ledgers.api,
 )
 for room in ROOMS:

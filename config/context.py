@@ -12,6 +12,7 @@ from django.utils.functional import SimpleLazyObject
 from django.utils.translation import gettext as _
 
 from config.demo import is_demo
+from config.work import has_todos
 from disputes.field.models import SORTERS
 from disputes.inbox.queue import RECEIVERS
 from disputes.sessions.models import INVITED_ROLES
@@ -23,6 +24,7 @@ from villages.models import DESK_ROLES, Role, SpecialDay, User, today
 SECTIONS = {
     "": "home",
     "todo": "todo",
+    "hand-over": "todo",
     "visits": "visits",
     "captures": "visits",
     "triage": "triage",
@@ -52,8 +54,8 @@ def shell(request: HttpRequest) -> dict[str, Any]:
         "text_size": "" if user.font_size == User.FontSize.NORMAL else user.font_size,
         "keys_off": not user.single_keys,
         "hide_search": not (user.scope.has(*DESK_ROLES, Role.SUPERVISOR)),
-        "nav": navigation(user),
-        "tabs": tabs(user),
+        "nav": navigation(user, getattr(request, "todo_count", 0)),
+        "tabs": tabs(user, getattr(request, "todo_count", 0)),
         "nav_key": SECTIONS.get(request.path_info.strip("/").split("/")[0], ""),
         "unread_count": unread_count(user),
         "demo_data": is_demo(),
@@ -80,13 +82,16 @@ def entry(key: str, url: str, icon: str, label: str, count: int = 0) -> dict[str
     return {"key": key, "url": url, "icon": icon, "label": label, "count": count}
 
 
-def navigation(user: User) -> list[dict[str, Any]]:
-    """Only what this person's postings open: nobody meets a dead link."""
+def navigation(user: User, todo_count: int = 0) -> list[dict[str, Any]]:
+    """Only what this person's postings open: nobody meets a dead link.
+
+    `todo_count` is known on the pages that list the to-dos; no other page pays for it.
+    """
     scope = user.scope
     works, supervises = bool(scope.desks), scope.has(Role.SUPERVISOR)
     groups: list[dict[str, Any]] = [{"label": None, "items": [entry("home", "/", "house", _("首页"))]}]
-    if works or scope.responds:
-        groups[0]["items"].append(entry("todo", "/todo/", "list-check", _("我的待办")))
+    if has_todos(user):
+        groups[0]["items"].append(entry("todo", "/todo/", "list-check", _("我的待办"), todo_count))
     if works or supervises:
         groups[0]["items"].append(entry("visits", "/visits/", "geo-alt", _("入村排查")))
     if not scope.roles.isdisjoint(SORTERS):
@@ -121,7 +126,7 @@ def navigation(user: User) -> list[dict[str, Any]]:
     return groups
 
 
-def tabs(user: User) -> list[dict[str, Any]]:
+def tabs(user: User, todo_count: int = 0) -> list[dict[str, Any]]:
     """The phone's bottom bar: at most five."""
     scope = user.scope
     rows = [entry("home", "/", "house", _("首页"))]
@@ -129,10 +134,10 @@ def tabs(user: User) -> list[dict[str, Any]]:
         rows.append(entry("disputes", "/disputes/", "journal-text", _("案件")))
     if scope.desks:
         rows.append(entry("new", "/visits/new/", "plus-circle-fill", _("排查")))
-        rows.append(entry("todo", "/todo/", "list-check", _("待办")))
+        rows.append(entry("todo", "/todo/", "list-check", _("待办"), todo_count))
     elif scope.responds:
         rows.append(entry("whistles", "/whistles/", "megaphone", _("吹哨")))
-        rows.append(entry("todo", "/todo/", "list-check", _("待办")))
+        rows.append(entry("todo", "/todo/", "list-check", _("待办"), todo_count))
     elif scope.has(Role.SUPERVISOR):
         rows.append(entry("ledger", "/ledger/", "table", _("台账")))
     elif scope.is_admin:

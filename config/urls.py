@@ -3,12 +3,15 @@
 from django.urls import include, path
 from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerSplitView
 
-from config import views
+from config import todo, views
 from config.api import router
 
 urlpatterns = [
     path("", views.home, name="home"),
     path("todo/", views.todo, name="todo"),
+    path("todo/print/", todo.day_sheet, name="todo-print"),
+    path("todo/defer/<str:key>/", todo.defer, name="todo-defer"),
+    path("todo/undo/<str:key>/", todo.undo, name="todo-undo"),
     path("healthz/", views.healthz, name="healthz"),
     path("", include("villages.urls")),
     path("", include("disputes.urls")),

@@ -25,30 +25,38 @@ def signed_in(request: HttpRequest) -> User:
     return cast(User, request.user)
 
 
+#: How many rows of each time the home page shows; the rest is one link away.
+ON_HOME = 12
+
+
 @require_safe
 def home(request: HttpRequest) -> HttpResponse:
     """What to do today; for supervisors what is late in their area; for administrators their own pages."""
     user = signed_in(request)
     day = today()
-    rows = work.todos(user, day)
-    groups: list[dict[str, Any]] = [
-        {"key": key, "label": label, "rows": [row for row in rows if row.when == key]}
-        for key, label in work.WHENS.items()
-        if key != "later"
-    ]
+    todos = work.Work(user, day)
+    rows = todos.now
+    groups: list[dict[str, Any]] = []
+    for key, label in work.WHENS.items():
+        found = [row for row in rows if row.when == key]
+        if found and key != "later":
+            groups.append({"key": key, "label": label, "count": len(found), "rows": found[:ON_HOME]})
+    todos.fill([row for group in groups for row in group["rows"]])
     visible = Dispute.objects.visible_to(user)
     context: dict[str, Any] = {
         "today": day,
-        "groups": [group for group in groups if group["rows"]],
-        "counts": {group["key"]: len(group["rows"]) for group in groups},
+        "groups": groups,
+        "counts": {key: sum(row.when == key for row in todos.rows) for key in work.WHENS},
         "longest": max(((day - row.due_on).days for row in rows if row.when == "overdue"), default=0),
-        "shown": sum(len(group["rows"]) for group in groups),
         "total": len(rows),
         "next": next((row for row in rows if row.when == "later"), None),
         "works": bool(user.scope.desks),
         "answers": bool(user.scope.responds),
         "supervises": not user.scope.desks and user.scope.has(Role.SUPERVISOR),
     }
+    request.todo_count = len(rows)  # type: ignore[attr-defined]  # the number beside 我的待办 in the navigation
+    for kind in ("alarm", "slip"):
+        context[f"{kind}s"] = [row for row in rows if row.kind == kind]
     context |= work.captures_on_home(user, day)
     if user.scope.responds:
         context["to_answer"] = Referral.objects.waiting_for(user).count()
@@ -59,6 +67,7 @@ def home(request: HttpRequest) -> HttpResponse:
     if user.scope.desks or context["supervises"]:
         context["progress"] = work.month_progress(user, day)
         context["recent"] = recent_notices(user)
+    if context["supervises"]:
         context["open_count"] = visible.open().count()
         context["overdue_count"] = visible.overdue(day).count()
     return render(request, "home.html", context)
@@ -68,21 +77,25 @@ def home(request: HttpRequest) -> HttpResponse:
 def todo(request: HttpRequest) -> HttpResponse:
     """Everything to do, by kind and by when; the counts on the chips are those of the lists they open."""
     user = signed_in(request)
-    if not user.scope.responds:
+    if not work.has_todos(user):
         raise PermissionDenied(_("你的岗位没有待办。有事会在通知里"))
-    rows = work.todos(user, today())
+    todos = work.Work(user, today())
     kind, when = request.GET.get("kind", ""), request.GET.get("when", "")
-    kinds = [
-        {"key": key, "label": label, "count": sum(row.kind == key and (not when or row.when == when) for row in rows)}
-        for key, label in work.KINDS.items()
-    ]
-    whens = [
-        {"key": key, "label": label, "count": sum(row.when == key and (not kind or row.kind == kind) for row in rows)}
-        for key, label in work.WHENS.items()
-    ]
-    chosen = [row for row in rows if (not kind or row.kind == kind) and (not when or row.when == when)]
-    page = Paginator(chosen, 50).get_page(request.GET.get("page"))
-    context = {"page": page, "kinds": kinds, "whens": whens, "kind": kind, "when": when, "today": today()}
+    kinds = [{"key": key, "label": label, "count": len(todos.chosen(key, when))} for key, label in work.KINDS.items()]
+    whens = [{"key": key, "label": label, "count": len(todos.chosen(kind, key))} for key, label in work.WHENS.items()]
+    page = Paginator(todos.chosen(kind, when), 50).get_page(request.GET.get("page"))
+    request.todo_count = len(todos.now)  # type: ignore[attr-defined]
+    context = {
+        "page": page,
+        "rows": todos.fill(list(page.object_list)),
+        "kinds": [row for row in kinds if row["count"] or row["key"] == kind],
+        "whens": whens,
+        "kind": kind,
+        "when": when,
+        "total": len(todos.now),
+        "today": today(),
+        "may_print": todos.now and kind == "" and when in ("", "today", "overdue"),
+    }
     return render(request, "todo.html", context)
 
 

@@ -1233,6 +1233,7 @@ OTHER_EVENTS = {
     "dissuade": _("劝阻"),
     "lift": _("解除登记"),
     "relapse_check": _("核实反弹"),
+    "visit_handed": _("回访转交"),
 }
 
 

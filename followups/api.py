@@ -24,6 +24,8 @@ from disputes.models import Dispute, Party
 from disputes.moves import Tier
 from followups import notices, relapse, visits
 from followups.filters import WHENS, VisitFilter
+from followups.handing import doors
+from followups.handing.api import HandBody, HandedShown
 from followups.models import Notice, ReturnVisit
 from followups.oversight_api import Oversight
 from villages.models import User
@@ -264,6 +266,22 @@ class Followups(Oversight, Room):
         facts = self.checked(VisitBody, request.data)
         event = visits.record_visit(case=case, by=user, at=timezone.now(), facts=facts, request=request._request)  # type: ignore[arg-type]
         return Response(show_event(event, Viewer(case, user)), status=201)  # type: ignore[arg-type]
+
+    @extend_schema(
+        operation_id="followups_hand",
+        summary=_("把一件案件的回访转给同事"),
+        parameters=[CASE_NO],
+        request=HandBody,
+        responses=HandedShown,
+    )
+    @action(detail=True, methods=["post"])
+    @idempotent
+    def hand(self, request: Request, case_no: str) -> Response:
+        case, user = self.case(case_no), request.user
+        sent = self.checked(HandBody, request.data)
+        to = doors.colleagues(case, user).filter(username=sent.pop("to")).first()  # type: ignore[arg-type]
+        event = doors.hand_visits(case=case, to=to, by=user, at=timezone.now(), request=request._request, **sent)  # type: ignore[arg-type]
+        return Response({"handed": event is not None, "to": to.name if to else ""})
 
     @extend_schema(
         operation_id="followups_waive",

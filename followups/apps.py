@@ -10,7 +10,9 @@ class FollowupsConfig(AppConfig):
         from disputes.field.models import on_alarm
         from disputes.papers import kinds
         from followups import alarms, panel, papers, visits
+        from followups.handing.doors import count_open_work
         from followups.reactions import react
+        from villages import leaving
 
         moves.after(react)
         on_alarm(alarms.warn)
@@ -18,3 +20,4 @@ class FollowupsConfig(AppConfig):
         panels.add(_("回访"), panel.visits_section, key="visits")
         drafts.KINDS["visit"] = visits.draft_url
         kinds.add(papers.RETURN_VISIT)
+        leaving.counted_by(count_open_work)

@@ -91,6 +91,7 @@ class ReturnVisit(models.Model):
     # what the plan asks this visit for: first, perform/2026-04-19 (the day in the agreement), danger/30; else empty
     slot = models.CharField(max_length=20, blank=True, default="")
     office = models.ForeignKey(Office, models.PROTECT, related_name="+", db_index=False)  # who makes the visit
+    assignee = models.ForeignKey(User, models.PROTECT, null=True, blank=True, related_name="+")  # who makes it
     state = models.CharField(_("状态"), max_length=10, choices=State.choices, default=State.PLANNED)
 
     assignee = models.ForeignKey(User, models.PROTECT, null=True, blank=True, related_name="+")  # who makes it
@@ -425,3 +426,7 @@ class Heartbeat(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+# Django finds a room's tables through this module.
+from followups.handing import models as _handing  # noqa: E402, F401

@@ -58,11 +58,12 @@ TEXTS: Mapping[str, object] = {
     "session_plan": _("请你参加联调会：%(when)s，%(where)s"),
     "session_change": _("联调会有变动，现在是 %(when)s，%(where)s"),
     "session_off": _("不用参加了，联调会取消或改了人：%(when)s，%(where)s"),
+    "visit_handed": _("回访转给你：%(title)s"),
     KIND.SESSION_SOON: _("别忘了联调会：%(when)s，%(where)s"),
 }
 BY_THE_CLOCK = _("到期自动上报：%(title)s")
 #: Notices whose work is done on the page of the visit.
-OF_VISITS = frozenset({"relapse", KIND.VISIT_SOON, KIND.VISIT_DUE, KIND.VISIT_OVERDUE})
+OF_VISITS = frozenset({"relapse", "visit_handed", KIND.VISIT_SOON, KIND.VISIT_DUE, KIND.VISIT_OVERDUE})
 
 
 #: What the words of a notice are built from.

@@ -157,6 +157,11 @@ def tell_who_visits(event: Event) -> None:
     tell(event, people_at(event.facts["committee"]), event.kind)
 
 
+def tell_the_assignee(event: Event) -> None:
+    """Whose visits they are from now on."""
+    tell(event, [event.facts["assignee"]], event.kind)
+
+
 # fmt: off
 REACTIONS: Mapping[str, list[Reaction]] = {
     "register":   [],
@@ -224,6 +229,7 @@ REACTIONS: Mapping[str, list[Reaction]] = {
     "dissuade":   [],
     "lift":       [],
     "relapse_check": [warn_the_police],
+    "visit_handed": [tell_the_assignee],
 }
 # fmt: on
 

@@ -3,6 +3,7 @@
 from django.urls import path
 
 from followups import coverage_views, views
+from followups.handing import views as handing
 
 urlpatterns = [
     path("healthz/reminders/", views.healthz_reminders, name="healthz_reminders"),
@@ -14,6 +15,9 @@ urlpatterns = [
     path("followups/<str:case_no>/", views.visit, name="visit"),
     path("followups/<str:case_no>/relapse/", views.check, name="relapse"),
     path("followups/<str:case_no>/waive/<int:party>/", views.waive, name="waive"),
+    path("followups/<str:case_no>/hand/", handing.visits, name="hand-visits"),
+    path("hand-over/", handing.hand_over, name="hand-over"),
+    path("hand-over/<uuid:uid>/", handing.receipt, name="hand-over-receipt"),
     path("notices/", views.notices_page, name="notices"),
     path("notices/read/", views.read_all, name="notices_read"),
     path("notices/<int:pk>/read/", views.read_one, name="notice_read"),

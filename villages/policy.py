@@ -49,6 +49,7 @@ CATALOGUE: dict[str, Item] = {
     "police_sessions": Item(_("治安调解最多几次"), _("次"), 2, 1, 5),
     "letter_visit_days": Item(_("告诫书送达后查访"), DAYS, 7, 1, 30),
     "close_not_by_handler": Item(_("警务室、综治中心结案须由经办人以外的人办理"), YES_NO, 1, 0, 1),
+    "defer_days": Item(_("待办最多推迟"), WORKDAYS, 5, 1, 20),
 }
 
 

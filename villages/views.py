@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods
 
-from villages import changes, directory, panels
+from villages import changes, directory, leaving, panels
 from villages.filters import GapFilter, VillageFilter
 from villages.forms import AreaForm, EndPostingForm, PostingForm
 from villages.models import Area, Office, Posting, Role
@@ -164,7 +164,13 @@ def posting_end(request: SignedInRequest, pk: int) -> HttpResponse:
     return render(
         request,
         "manage/posting_end.html",
-        {"form": form, "posting": posting, "back_url": _back_of(request, posting.office)},
+        {
+            "form": form,
+            "posting": posting,
+            "back_url": _back_of(request, posting.office),
+            "open_work": leaving.open_work(posting.office, posting.user),
+            "hands_over": posting.office_id in request.user.scope.leads,
+        },
         status=status_of(form),
     )
 

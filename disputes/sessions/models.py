@@ -152,6 +152,11 @@ class SessionQuerySet(models.QuerySet["Session"]):
         asked = Attendee.objects.filter(Attendee.asks(user)).values("session")
         return self.filter(Q(chair=user) | Q(pk__in=asked))
 
+    def attended_by(self, user: User) -> SessionQuerySet:
+        """Sessions that this person chairs or is still asked to."""
+        asked = Attendee.objects.filter(Attendee.asks(user), withdrawn=False).values("session")
+        return self.filter(Q(chair=user) | Q(pk__in=asked))
+
     def planned(self) -> SessionQuerySet:
         return self.filter(state=Session.State.PLANNED)
 
@@ -562,6 +567,24 @@ class Session(models.Model):
             before = row.people()
             row._write(row.PLAN)
             row.ask(facts)
+            after = row.people()
+            told: dict[str, Any] = {"told_new": sorted(after - before), "told_off": sorted(before - after)}
+            event = row.tell("session_change", by=by, at=at, request=request, **told)
+        self.refresh_from_db()
+        return event
+
+    def give_chair(self, *, to: User, by: User, at: dt.datetime, request: HttpRequest | None = None) -> Event:
+        """Another chair of the calling office; time, place and those asked stay. Raises NotYours or MoveRefused."""
+        with transaction.atomic():
+            row = self._hold(None)
+            sentence = row.why_not_change(by) or why_not_go_on(row.dispute)
+            if sentence:
+                raise MoveRefused(sentence)
+            if row.office_id not in to.scope.desks:
+                raise MoveRefused(_g("%(name)s 不在%(office)s任职") % {"name": to.name, "office": row.office.name})
+            before = row.people()
+            row.chair = to
+            row._write(["chair"])
             after = row.people()
             told: dict[str, Any] = {"told_new": sorted(after - before), "told_off": sorted(before - after)}
             event = row.tell("session_change", by=by, at=at, request=request, **told)

@@ -21,6 +21,7 @@ from disputes.safe.models import Slip
 from disputes.safeguards import SAFETY_QUESTIONS
 from disputes.sessions.models import Session, Venue
 from disputes.whistles.models import Whistle
+from followups.handing.models import HandOver
 from followups.models import Heartbeat, Notice
 from followups.reactions import react
 from tests import factories
@@ -142,6 +143,10 @@ class County:
         self.whistles = {name: self._whistle(name) for name in WHISTLES}
         self.photos = {name: row.photos.get() for name, row in self.captures.items()}
         self.target = self._case("own_village")
+        # of the committee; nothing is left to do in it
+        self.hand_over = HandOver.objects.create(
+            office=w.committee, leaver=w.grid, by=w.assistant, at=self.now, reason="调走了"
+        )
         # The pump goes round, however long the tests of this module take.
         Heartbeat.objects.create(name="pump", at=self.now + dt.timedelta(days=1))
         self.notices = {}
@@ -327,6 +332,8 @@ class County:
             case "uid" if "papers/" in route:
                 paper = self.papers.get("other_county" if relation == "crossed" else relation)
                 return paper.uid if paper else uuid.UUID(int=1)
+            case "uid" if "hand-over" in route:
+                return self.hand_over.uid if relation == "one" else uuid.UUID(int=1)
             case "uid":
                 kept = self.slips if "slips/" in route else self.files
                 found = kept.get("other_county" if relation == "crossed" else relation)
@@ -338,6 +345,8 @@ class County:
                 return 320
             case "field":
                 return "phone"
+            case "key" if "todo/" in route:
+                return "limit:0:1"  # nobody's
             case "key":
                 return "register"
             case "code":
@@ -409,6 +418,8 @@ def kind_of(route: str) -> str:
         return "mine"
     if route.startswith("manage/postings/"):
         return "posting"
+    if route.startswith(("hand-over/", "api/v1/hand-overs/")):
+        return "thing"
     if route.startswith(("manage/people/", "manage/offices/", "manage/codes/", "manage/papers/", "sessions/rooms/")):
         return "thing"
     if "<code>" in route:

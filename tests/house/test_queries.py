@@ -18,6 +18,7 @@ from disputes.models import Dispute
 from disputes.referrals.models import Referral
 from disputes.safe.models import Task
 from disputes.sessions.models import Venue
+from followups.handing.models import HandOver
 from followups.models import Notice
 from followups.reactions import react
 from tests import factories
@@ -26,8 +27,10 @@ from villages.models import Role, SpecialDay
 
 #: list → (who looks, how many queries)
 LISTS: dict[str, tuple[str, int]] = {
-    "": ("officer", 33),
-    "todo/": ("officer", 16),
+    "": ("officer", 43),
+    "todo/": ("officer", 28),
+    "todo/print/": ("officer", 32),
+    "hand-over/": ("officer", 9),
     "me/": ("officer", 9),
     "villages/": ("officer", 13),
     "villages/gaps/": ("officer", 13),
@@ -70,6 +73,8 @@ LISTS: dict[str, tuple[str, int]] = {
     "api/v1/instructions/": ("officer", 12),
     "api/v1/referrals/": ("officer", 13),
     "api/v1/notices/": ("officer", 13),
+    "api/v1/todo/": ("officer", 31),
+    "api/v1/hand-overs/": ("officer", 13),
     "api/v1/ledger/": ("officer", 24),
     "api/v1/sessions/": ("officer", 11),
     "api/v1/sessions/invitations/": ("officer", 12),
@@ -147,6 +152,7 @@ def more(w: SimpleNamespace, n: int) -> None:
     }
     Referral.objects.send(case, by=w.assistant, at=at, facts=given)
     Referral.objects.receive(by=w.officer, at=at, facts=given | {"village": w.village})
+    HandOver.objects.create(office=w.room, leaver=w.second_officer, by=w.officer, at=at, reason="调走了")
     w.officer.saved_filters.create(name=f"条件{n}", query="status=waiting")
     village = factories.area(f"62062310321{n}", f"新村{n}", 5, w.township)
     committee = factories.office(f"62062310321{n}-V", "village", f"新村{n}村委会", village)
