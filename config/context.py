@@ -32,6 +32,7 @@ SECTIONS = {
     "whistles": "whistles",
     "followups": "followups",
     "referrals": "referrals",
+    "counselling": "counselling",
     "ledger": "ledger",
     "villages": "villages",
     "manage": "manage",
@@ -85,7 +86,8 @@ def navigation(user: User) -> list[dict[str, Any]]:
     scope = user.scope
     works, supervises = bool(scope.desks), scope.has(Role.SUPERVISOR)
     groups: list[dict[str, Any]] = [{"label": None, "items": [entry("home", "/", "house", _("首页"))]}]
-    if works or scope.responds:
+    counsels = scope.has(Role.COUNSELLOR)
+    if works or scope.responds or counsels:
         groups[0]["items"].append(entry("todo", "/todo/", "list-check", _("我的待办")))
     if works or supervises:
         groups[0]["items"].append(entry("visits", "/visits/", "geo-alt", _("入村排查")))
@@ -103,6 +105,7 @@ def navigation(user: User) -> list[dict[str, Any]]:
                     entry("whistles", "/whistles/", "megaphone", _("吹哨支援")),
                     entry("followups", "/followups/", "telephone", _("回访")),
                     entry("referrals", "/referrals/", "send", _("移送对接")),
+                    entry("counselling", "/counselling/", "heart-pulse", _("心理疏导")),
                 ],
             }
         )
@@ -115,6 +118,13 @@ def navigation(user: User) -> list[dict[str, Any]]:
             entry("referrals", "/referrals/", "send", _("移送对接")),
         ]
         groups.append({"label": _("办案"), "items": asked})
+    if counsels and not works and not supervises:
+        groups.append(
+            {
+                "label": _("心理疏导"),
+                "items": [entry("counselling", "/counselling/", "heart-pulse", _("心理疏导"))],
+            }
+        )
     groups.append({"label": _("名录"), "items": [entry("villages", "/villages/", "building", _("村与警务助理"))]})
     if scope.is_admin:
         groups.append({"label": _("系统管理"), "items": [entry("manage", "/manage/", "gear", _("系统管理"))]})
@@ -132,6 +142,9 @@ def tabs(user: User) -> list[dict[str, Any]]:
         rows.append(entry("todo", "/todo/", "list-check", _("待办")))
     elif scope.responds:
         rows.append(entry("whistles", "/whistles/", "megaphone", _("吹哨")))
+        rows.append(entry("todo", "/todo/", "list-check", _("待办")))
+    elif scope.has(Role.COUNSELLOR):
+        rows.append(entry("counselling", "/counselling/", "heart-pulse", _("疏导")))
         rows.append(entry("todo", "/todo/", "list-check", _("待办")))
     elif scope.has(Role.SUPERVISOR):
         rows.append(entry("ledger", "/ledger/", "table", _("台账")))

@@ -46,7 +46,7 @@ def home(request: HttpRequest) -> HttpResponse:
         "total": len(rows),
         "next": next((row for row in rows if row.when == "later"), None),
         "works": bool(user.scope.desks),
-        "answers": bool(user.scope.responds),
+        "answers": bool(user.scope.responds) or user.scope.has(Role.COUNSELLOR),
         "supervises": not user.scope.desks and user.scope.has(Role.SUPERVISOR),
     }
     context |= work.captures_on_home(user, day)
@@ -68,7 +68,7 @@ def home(request: HttpRequest) -> HttpResponse:
 def todo(request: HttpRequest) -> HttpResponse:
     """Everything to do, by kind and by when; the counts on the chips are those of the lists they open."""
     user = signed_in(request)
-    if not user.scope.responds:
+    if not user.scope.responds and not user.scope.has(Role.COUNSELLOR):
         raise PermissionDenied(_("你的岗位没有待办。有事会在通知里"))
     rows = work.todos(user, today())
     kind, when = request.GET.get("kind", ""), request.GET.get("when", "")

@@ -23,6 +23,7 @@ from disputes.safe.models import Slip, Task, lifts_in_area
 from disputes.sessions.models import Session
 from disputes.sessions.page import url_of
 from disputes.whistles.models import Call, Whistle
+from followups.counselling.models import CounsellingReferral, State
 from followups.models import ReturnVisit
 from villages.models import Draft, Role, User
 from villages.workdays import WorkCalendar, load_calendar
@@ -35,6 +36,7 @@ KINDS = {
     "whistle": gettext_lazy("吹哨支援"),
     "answer": gettext_lazy("督办交办"),
     "task": gettext_lazy("履行和保障"),
+    "counselling": gettext_lazy("心理疏导"),
 }
 #: What a task is done with: the act, and the words of its button.
 TASK_ACTS = {
@@ -85,10 +87,11 @@ def when_of(due_on: dt.date, today: dt.date) -> str:
 
 def todos(user: User, today: dt.date) -> list[Todo]:
     """Everything `user` must do, overdue first, then by due date; a fixed number of queries."""
-    if not user.scope.responds:
+    if not user.scope.responds and not user.scope.has(Role.COUNSELLOR):
         return []
     calendar = load_calendar(today)
-    rows = _calls(user, today, calendar)
+    rows = _calls(user, today, calendar) if user.scope.responds else []
+    rows += _counselling(user, today, calendar)
     if user.scope.desks:
         names = code_names()
         rows += [*_cases(user, today, names, calendar), *_visits(user, today, names), *_tasks(user, today, names)]
@@ -386,3 +389,33 @@ def _instructions(user: User, today: dt.date, names: Names) -> list[Todo]:
         )
         for row in rows
     ]
+
+
+def _counselling(user: User, today: dt.date, calendar: WorkCalendar) -> list[Todo]:
+    """What waits for a counsellor: to take or decline within a working day, the next meeting, or the end."""
+    if not user.scope.has(Role.COUNSELLOR):
+        return []
+    found = []
+    for row in CounsellingReferral.objects.to_do_by(user).for_list(user).order_by("pk"):
+        asked = row.state == State.ASKED
+        since = timezone.localdate(row.at if asked else row.taken_at or row.at)
+        due_on = calendar.add(since, 1) if asked else row.next_on or calendar.add(since, 5)
+        met = row.done and not row.next_on  # type: ignore[attr-defined]
+        found.append(
+            Todo(
+                kind="counselling",
+                when=when_of(due_on, today),
+                due_on=due_on,
+                left=None,
+                title=_("心理疏导：%(who)s") % {"who": row.party.name},
+                case_no="",  # a counsellor knows the person, not the case
+                village=row.dispute.village.short_name,
+                tag=str(row.get_state_display()),
+                note=row.dispute.village.full_name,
+                url=f"/counselling/{row.uid}/",
+                action=_("接不接") if asked else _("结束疏导") if met else _("记疏导"),
+                primary=asked,
+                family=row.dispute.is_family,
+            )
+        )
+    return found

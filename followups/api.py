@@ -21,6 +21,7 @@ from audit.rest import ByDay, Day, Pick, Room, Strict, Text, Whole, YesNo, idemp
 from disputes.api import CASE_NO, EventShown, Named, Viewer, named, show_event
 from disputes.models import Dispute, Party
 from followups import notices, visits
+from followups.counselling import api as counselling
 from followups.filters import WHENS, VisitFilter
 from followups.models import Notice, ReturnVisit
 from villages.models import User
@@ -276,4 +277,4 @@ class Notices(Room):
         return Response({"marked": notices.mark_read(request.user, row.pk)})  # type: ignore[arg-type]
 
 
-routes = [("followups", Followups, "followup"), ("notices", Notices, "notice")]
+routes = [("followups", Followups, "followup"), ("notices", Notices, "notice"), *counselling.routes]

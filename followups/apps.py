@@ -10,11 +10,14 @@ class FollowupsConfig(AppConfig):
         from disputes.field.models import on_alarm
         from disputes.papers import kinds
         from followups import alarms, panel, papers, visits
+        from followups.counselling import panel as counselling
         from followups.reactions import react
 
         moves.after(react)
         on_alarm(alarms.warn)
         moves.guard("close", visits.why_visits_missing)
         panels.add(_("回访"), panel.visits_section, key="visits")
+        panels.add(_("心理疏导"), counselling.counselling_section, key="counselling", order=52)
         drafts.KINDS["visit"] = visits.draft_url
+        drafts.KINDS["counselling"] = counselling.draft_url
         kinds.add(papers.RETURN_VISIT)

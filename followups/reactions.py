@@ -18,6 +18,7 @@ from disputes.models import Dispute, Event, Obligation
 from disputes.referrals.models import ANSWERING, Referral
 from disputes.sessions.models import Session
 from disputes.whistles.models import Call
+from followups.counselling.models import CounsellingReferral, State, counsellors_for
 from followups.models import Handled, Notice, ReturnVisit
 from villages.models import DESK_ROLES, RESPONDER_ROLES, Coverage, Office, Posting, Role, in_force
 from villages.policy import policy_on
@@ -181,6 +182,26 @@ def tell_who_visits(event: Event) -> None:
     tell(event, people_at(event.facts["committee"]), event.kind)
 
 
+def tell_the_counsellors(event: Event) -> None:
+    """Who was asked by name, or everyone of the office or the area who may take it; of what goes on, who has it."""
+    row = CounsellingReferral.objects.select_related("dispute").get(uid=event.facts["referral"])
+    person = row.counsellor_id or row.to_person_id
+    if person is None:
+        asked = counsellors_for(row.dispute)
+        asked = asked.filter(office=row.to_office_id) if row.to_office_id else asked
+        tell(event, dict.fromkeys(asked.values_list("user_id", flat=True)), event.kind)
+    elif row.state in (State.ASKED, State.ACCEPTED, State.WITHDRAWN):
+        tell(event, [person], event.kind)
+
+
+def tell_the_desk_and_the_named(event: Event) -> None:
+    """A risk: the desk of the case, the supervisor who may read the notes, and the village's police. No word of it."""
+    case = event.dispute
+    named = CounsellingReferral.objects.filter(uid=event.facts["referral"]).values_list("supervisor", flat=True)
+    police = police_of(case.village_id, case.township_id)
+    tell(event, dict.fromkeys([*people_at(event.desk_id), *named, *police]), event.kind)
+
+
 # fmt: off
 REACTIONS: Mapping[str, list[Reaction]] = {
     "register":   [],
@@ -247,6 +268,16 @@ REACTIONS: Mapping[str, list[Reaction]] = {
     "performance": [],
     "dissuade":   [],
     "lift":       [],
+    "counsel_asked":    [tell_the_counsellors],
+    "counsel_taken":    [tell_the_desk],
+    "counsel_declined": [tell_the_desk],
+    "counsel_off":      [tell_the_counsellors],
+    "counsel_session":  [],
+    "counsel_advice":   [tell_the_desk],
+    "counsel_risk":     [tell_the_desk_and_the_named],
+    "counsel_calm":     [tell_the_desk],
+    "counsel_passed":   [tell_the_counsellors],
+    "counsel_over":     [tell_the_desk],
 }
 # fmt: on
 
