@@ -95,7 +95,8 @@ class ReferralQuerySet(models.QuerySet["CounsellingReferral"]):
 
         Department contacts and administrators have none. What each may read of one stands in `page.py`.
         """
-        condition = user.scope.q("dispute__") or Q(pk__in=[])
+        area = user.scope.q("dispute__")
+        condition = Q(pk__in=[]) if area is None else area
         if user.scope.has(Role.COUNSELLOR):
             condition |= self.own_of(user) | self.offered_to(user)
             leads = _offices_of(user, mark=Posting.Mark.LEAD)

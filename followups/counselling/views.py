@@ -92,7 +92,7 @@ def new(request: HttpRequest) -> HttpResponse:
     user, number = me(request), request.GET.get("case", "")
     needs_desk(user, _("你的岗位不转介心理疏导。需要的联系责任单位"))
     if not number:
-        return render(request, "followups/counselling/which.html")
+        return render(request, "followups/counselling/which.html", status=422 if request.method == "POST" else 200)
     try:
         found = find(request, parsing.case_no(number))
     except ValidationError:
