@@ -14,6 +14,7 @@ from django.contrib import messages
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.core.paginator import Paginator
 from django.db import transaction
+from django.db.models import F
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.utils import timezone
@@ -71,7 +72,9 @@ def referrals(request: HttpRequest) -> HttpResponse:
     visible = CounsellingReferral.objects.visible_to(user)
     view = request.GET.get("view", "")
     view = view if view in dict(VIEWS) else ""
-    page = Paginator(narrow(visible, view).for_list(user), PAGE).get_page(request.GET.get("page"))
+    rows = narrow(visible, view).for_list(user)
+    rows = rows.order_by(F("risk_at").desc(nulls_last=True), F("next_on").asc(nulls_last=True), "-pk")
+    page = Paginator(rows, PAGE).get_page(request.GET.get("page"))
     context = {
         "page": page,
         "rows": Reader(user).read_all(page.object_list),
