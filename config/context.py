@@ -34,6 +34,7 @@ SECTIONS = {
     "whistles": "whistles",
     "followups": "followups",
     "referrals": "referrals",
+    "counselling": "counselling",
     "ledger": "ledger",
     "villages": "villages",
     "manage": "manage",
@@ -90,6 +91,7 @@ def navigation(user: User, todo_count: int = 0) -> list[dict[str, Any]]:
     scope = user.scope
     works, supervises = bool(scope.desks), scope.has(Role.SUPERVISOR)
     groups: list[dict[str, Any]] = [{"label": None, "items": [entry("home", "/", "house", _("首页"))]}]
+    counsels = scope.has(Role.COUNSELLOR)
     if has_todos(user):
         groups[0]["items"].append(entry("todo", "/todo/", "list-check", _("我的待办"), todo_count))
     if works or supervises:
@@ -108,6 +110,7 @@ def navigation(user: User, todo_count: int = 0) -> list[dict[str, Any]]:
                     entry("whistles", "/whistles/", "megaphone", _("吹哨支援")),
                     entry("followups", "/followups/", "telephone", _("回访")),
                     entry("referrals", "/referrals/", "send", _("移送对接")),
+                    entry("counselling", "/counselling/", "heart-pulse", _("心理疏导")),
                 ],
             }
         )
@@ -120,6 +123,13 @@ def navigation(user: User, todo_count: int = 0) -> list[dict[str, Any]]:
             entry("referrals", "/referrals/", "send", _("移送对接")),
         ]
         groups.append({"label": _("办案"), "items": asked})
+    if counsels and not works and not supervises:
+        groups.append(
+            {
+                "label": _("心理疏导"),
+                "items": [entry("counselling", "/counselling/", "heart-pulse", _("心理疏导"))],
+            }
+        )
     groups.append({"label": _("名录"), "items": [entry("villages", "/villages/", "building", _("村与警务助理"))]})
     if scope.is_admin:
         groups.append({"label": _("系统管理"), "items": [entry("manage", "/manage/", "gear", _("系统管理"))]})
@@ -137,6 +147,9 @@ def tabs(user: User, todo_count: int = 0) -> list[dict[str, Any]]:
         rows.append(entry("todo", "/todo/", "list-check", _("待办"), todo_count))
     elif scope.responds:
         rows.append(entry("whistles", "/whistles/", "megaphone", _("吹哨")))
+        rows.append(entry("todo", "/todo/", "list-check", _("待办"), todo_count))
+    elif scope.has(Role.COUNSELLOR):
+        rows.append(entry("counselling", "/counselling/", "heart-pulse", _("疏导")))
         rows.append(entry("todo", "/todo/", "list-check", _("待办"), todo_count))
     elif scope.has(Role.SUPERVISOR):
         rows.append(entry("ledger", "/ledger/", "table", _("台账")))

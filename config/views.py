@@ -51,7 +51,7 @@ def home(request: HttpRequest) -> HttpResponse:
         "total": len(rows),
         "next": next((row for row in rows if row.when == "later"), None),
         "works": bool(user.scope.desks),
-        "answers": bool(user.scope.responds),
+        "answers": bool(user.scope.responds) or user.scope.has(Role.COUNSELLOR),
         "supervises": not user.scope.desks and user.scope.has(Role.SUPERVISOR),
     }
     request.todo_count = len(rows)  # type: ignore[attr-defined]  # the number beside 我的待办 in the navigation

@@ -32,6 +32,7 @@ from disputes.sessions.page import url_of
 from disputes.whistles.models import Call, Whistle
 from followups.handing.doors import people_of_desks
 from followups.handing.models import Deferral
+from followups.counselling.models import CounsellingReferral, State
 from followups.models import ReturnVisit
 from followups.relapse import open_checks
 from villages.models import Area, Draft, Role, User
@@ -55,6 +56,7 @@ KINDS = {
     "grade": gettext_lazy("风险重评"),
     "leaver": gettext_lazy("重新指派"),
     "slip": gettext_lazy("意见处理"),
+    "counselling": gettext_lazy("心理疏导"),
 }
 #: What a task is done with: the act, and the words of its button.
 TASK_ACTS = {
@@ -154,6 +156,7 @@ class Work:
             return []
         if scope.responds:
             found += [*_calls(user, today, self.calendar), *_referrals(user, today)]
+        found += _counselling(user, today, self.calendar)
         if scope.has(*INVITED_ROLES):
             found += _meetings(user, today)
         if scope.has(Role.OFFICER):
@@ -659,3 +662,33 @@ def villages_of(user: User) -> list[dict[str, Any]]:
         }
         for area in Area.objects.filter(pk__in=ids).select_related("parent")
     ]
+
+
+def _counselling(user: User, today: dt.date, calendar: WorkCalendar) -> list[Todo]:
+    """What waits for a counsellor: to take or decline within a working day, the next meeting, or the end."""
+    if not user.scope.has(Role.COUNSELLOR):
+        return []
+    found = []
+    for row in CounsellingReferral.objects.to_do_by(user).for_list(user).order_by("pk"):
+        asked = row.state == State.ASKED
+        since = timezone.localdate(row.at if asked else row.taken_at or row.at)
+        due_on = calendar.add(since, 1) if asked else row.next_on or calendar.add(since, 5)
+        met = row.done and not row.next_on  # type: ignore[attr-defined]
+        found.append(
+            Todo(
+                kind="counselling",
+                when=when_of(due_on, today),
+                due_on=due_on,
+                left=None,
+                title=_("心理疏导：%(who)s") % {"who": row.party.name},
+                case_no="",  # a counsellor knows the person, not the case
+                village=row.dispute.village.short_name,
+                tag=str(row.get_state_display()),
+                note=row.dispute.village.full_name,
+                url=f"/counselling/{row.uid}/",
+                action=_("接不接") if asked else _("结束疏导") if met else _("记疏导"),
+                primary=asked,
+                family=row.dispute.is_family,
+            )
+        )
+    return found

@@ -1234,6 +1234,16 @@ OTHER_EVENTS = {
     "lift": _("解除登记"),
     "relapse_check": _("核实反弹"),
     "visit_handed": _("回访转交"),
+    "counsel_asked": _("转介心理疏导"),
+    "counsel_taken": _("疏导员接下"),
+    "counsel_declined": _("疏导员不能接"),
+    "counsel_off": _("撤回心理疏导转介"),
+    "counsel_session": _("心理疏导"),
+    "counsel_advice": _("疏导员给建议"),
+    "counsel_risk": _("疏导员提示风险"),
+    "counsel_calm": _("疏导员解除风险提示"),
+    "counsel_passed": _("心理疏导转交"),
+    "counsel_over": _("心理疏导结束"),
 }
 
 

@@ -23,6 +23,7 @@ from disputes.api import CASE_NO, EventShown, Named, Viewer, named, show_event
 from disputes.models import Dispute, Party
 from disputes.moves import Tier
 from followups import notices, relapse, visits
+from followups.counselling import api as counselling
 from followups.filters import WHENS, VisitFilter
 from followups.handing import doors
 from followups.handing.api import HandBody, HandedShown
@@ -361,4 +362,4 @@ class Notices(Room):
         return Response({"marked": notices.mark_read(request.user, row.pk)})  # type: ignore[arg-type]
 
 
-routes = [("followups", Followups, "followup"), ("notices", Notices, "notice")]
+routes = [("followups", Followups, "followup"), ("notices", Notices, "notice"), *counselling.routes]

@@ -11,6 +11,7 @@ class FollowupsConfig(AppConfig):
         from disputes.papers import kinds
         from followups import alarms, panel, papers, visits
         from followups.handing.doors import count_open_work
+        from followups.counselling import panel as counselling
         from followups.reactions import react
         from villages import leaving
 
@@ -18,6 +19,8 @@ class FollowupsConfig(AppConfig):
         on_alarm(alarms.warn)
         moves.guard("close", visits.why_visits_missing)
         panels.add(_("回访"), panel.visits_section, key="visits")
+        panels.add(_("心理疏导"), counselling.counselling_section, key="counselling", order=52)
         drafts.KINDS["visit"] = visits.draft_url
+        drafts.KINDS["counselling"] = counselling.draft_url
         kinds.add(papers.RETURN_VISIT)
         leaving.counted_by(count_open_work)

@@ -20,6 +20,7 @@ from disputes.referrals.models import Referral
 from disputes.safe.models import Task
 from disputes.sessions.models import INVITED_ROLES, Session
 from disputes.whistles.models import Call
+from followups.counselling.models import CounsellingReferral
 from villages.models import Office, Role, User
 
 
@@ -339,6 +340,8 @@ INVITATIONS = ("session_plan", "session_change", "session_off", Reminder.Kind.SE
 OF_WHISTLES = frozenset({Reminder.Kind.WHISTLE_DUE, Reminder.Kind.WHISTLE_OVERDUE})
 #: Notices to an office to which a case was referred: they tell its number and nothing else of it.
 OF_REFERRALS = ("referral_sent", "referral_over")
+#: Notices to counsellors: that something waits for them, without the case.
+OF_COUNSELLING = ("counsel_asked", "counsel_passed", "counsel_off")
 
 
 class NoticeQuerySet(models.QuerySet["Notice"]):
@@ -355,6 +358,9 @@ class NoticeQuerySet(models.QuerySet["Notice"]):
             readable.append(Q(call__in=Call.objects.heard_by(user)))
             received = Referral.objects.filter(to_office__in=sorted(user.scope.responds)).values("dispute")
             readable.append(Q(kind__in=OF_REFERRALS, dispute__in=received))
+        if user.scope.has(Role.COUNSELLOR):
+            theirs = CounsellingReferral.objects.visible_to(user).values("dispute")
+            readable.append(Q(kind__in=OF_COUNSELLING, dispute__in=theirs))
         known = [condition for condition in readable if condition is not None]
         return self.filter(reduce(or_, known), user=user) if known else self.none()
 

@@ -13,7 +13,7 @@ from disputes.codes import type_name
 from disputes.models import Dispute
 from disputes.sessions.models import Session, moment_words
 from disputes.sessions.page import url_of
-from followups.models import INVITATIONS, OF_REFERRALS, Notice, NoticeQuerySet, Reminder
+from followups.models import INVITATIONS, OF_COUNSELLING, OF_REFERRALS, Notice, NoticeQuerySet, Reminder
 from villages.models import User
 
 KIND = Reminder.Kind
@@ -59,6 +59,15 @@ TEXTS: Mapping[str, object] = {
     "session_change": _("联调会有变动，现在是 %(when)s，%(where)s"),
     "session_off": _("不用参加了，联调会取消或改了人：%(when)s，%(where)s"),
     "visit_handed": _("回访转给你：%(title)s"),
+    "counsel_asked": _("有人转介心理疏导，等你接"),
+    "counsel_passed": _("一次心理疏导转交给你"),
+    "counsel_off": _("心理疏导的转介撤回了，不用再接"),
+    "counsel_taken": _("心理疏导有人接了：%(title)s"),
+    "counsel_declined": _("心理疏导没人接，要另找人：%(title)s"),
+    "counsel_advice": _("疏导员给了建议：%(title)s"),
+    "counsel_risk": _("疏导员提示风险，尽快联系疏导员：%(title)s"),
+    "counsel_calm": _("疏导员解除了风险提示：%(title)s"),
+    "counsel_over": _("心理疏导结束：%(title)s"),
     KIND.SESSION_SOON: _("别忘了联调会：%(when)s，%(where)s"),
 }
 BY_THE_CLOCK = _("到期自动上报：%(title)s")
@@ -112,7 +121,11 @@ def with_words(notices: Iterable[Notice], viewer: User) -> list[Notice]:
             url = f"/whistles/{notice.call.whistle.uid}/"
         if notice.kind in OF_REFERRALS and notice.event:  # its reader may not open the case
             url = f"/referrals/{notice.event.facts['referral']}/"
+        if notice.kind.startswith("counsel_") and notice.event:
+            url = f"/counselling/{notice.event.facts['referral']}/"
         notice.url, notice.case_no = url, notice.case_no_for(viewer)  # type: ignore[attr-defined]
+        if notice.kind in OF_COUNSELLING:  # a counsellor knows the person, not the case
+            notice.case_no = ""  # type: ignore[attr-defined]
         out.append(notice)
     return out
 

@@ -17,6 +17,7 @@ from disputes.models import Dispute, Event
 from disputes.referrals.models import ANSWERING, Referral
 from disputes.sessions.models import Session
 from disputes.whistles.models import Call
+from followups.counselling.models import CounsellingReferral, State, counsellors_for
 from followups.models import Handled, Notice, RelapseCheck
 from followups.planning import derive
 from villages.models import DESK_ROLES, RESPONDER_ROLES, Coverage, Office, Posting, Role, in_force
@@ -162,6 +163,26 @@ def tell_the_assignee(event: Event) -> None:
     tell(event, [event.facts["assignee"]], event.kind)
 
 
+def tell_the_counsellors(event: Event) -> None:
+    """Who was asked by name, or everyone of the office or the area who may take it; of what goes on, who has it."""
+    row = CounsellingReferral.objects.select_related("dispute").get(uid=event.facts["referral"])
+    person = row.counsellor_id or row.to_person_id
+    if person is None:
+        asked = counsellors_for(row.dispute)
+        asked = asked.filter(office=row.to_office_id) if row.to_office_id else asked
+        tell(event, dict.fromkeys(asked.values_list("user_id", flat=True)), event.kind)
+    elif row.state in (State.ASKED, State.ACCEPTED, State.WITHDRAWN):
+        tell(event, [person], event.kind)
+
+
+def tell_the_desk_and_the_named(event: Event) -> None:
+    """A risk: the desk of the case, the supervisor who may read the notes, and the village's police. No word of it."""
+    case = event.dispute
+    named = CounsellingReferral.objects.filter(uid=event.facts["referral"]).values_list("supervisor", flat=True)
+    police = police_of(case.village_id, case.township_id)
+    tell(event, dict.fromkeys([*people_at(event.desk_id), *named, *police]), event.kind)
+
+
 # fmt: off
 REACTIONS: Mapping[str, list[Reaction]] = {
     "register":   [],
@@ -230,6 +251,16 @@ REACTIONS: Mapping[str, list[Reaction]] = {
     "lift":       [],
     "relapse_check": [warn_the_police],
     "visit_handed": [tell_the_assignee],
+    "counsel_asked":    [tell_the_counsellors],
+    "counsel_taken":    [tell_the_desk],
+    "counsel_declined": [tell_the_desk],
+    "counsel_off":      [tell_the_counsellors],
+    "counsel_session":  [],
+    "counsel_advice":   [tell_the_desk],
+    "counsel_risk":     [tell_the_desk_and_the_named],
+    "counsel_calm":     [tell_the_desk],
+    "counsel_passed":   [tell_the_counsellors],
+    "counsel_over":     [tell_the_desk],
 }
 # fmt: on
 

@@ -1,6 +1,6 @@
 """Addresses of this room; included at the root, because /notices/ and /healthz/reminders/ belong to it."""
 
-from django.urls import path
+from django.urls import include, path
 
 from followups import coverage_views, views
 from followups.handing import views as handing
@@ -18,6 +18,7 @@ urlpatterns = [
     path("followups/<str:case_no>/hand/", handing.visits, name="hand-visits"),
     path("hand-over/", handing.hand_over, name="hand-over"),
     path("hand-over/<uuid:uid>/", handing.receipt, name="hand-over-receipt"),
+    path("", include("followups.counselling.urls")),
     path("notices/", views.notices_page, name="notices"),
     path("notices/read/", views.read_all, name="notices_read"),
     path("notices/<int:pk>/read/", views.read_one, name="notice_read"),

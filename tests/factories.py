@@ -19,6 +19,7 @@ from django.utils import timezone
 from disputes.models import Dispute, Event
 from disputes.sessions.models import Session
 from disputes.whistles.models import Whistle
+from followups.counselling.models import CounsellingReferral
 from villages.models import Area, Code, Coverage, Office, Posting, Role, SpecialDay, User
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
@@ -234,3 +235,19 @@ def session(w: SimpleNamespace, case: Dispute, *, by: User | None = None, **fact
         **facts,
     }
     return Session.objects.plan(case=case, by=by, at=at, facts=given)
+
+
+def counselling(w: SimpleNamespace, case: Dispute, *, by: User | None = None, **facts: Any) -> CounsellingReferral:
+    """Party A, who agreed, referred by the case's desk to whoever may take it; the county's supervisor is named."""
+    at = facts.pop("at", None) or timezone.now()
+    given = {
+        "party": case.principal_parties()[0],
+        "consented": True,
+        "consent_by": "self",
+        "consent_way": "spoken",
+        "consent_on": timezone.localdate(at),
+        "why": "最近睡不好，话很少",
+        "supervisor": w.supervisor,
+        **facts,
+    }
+    return CounsellingReferral.objects.ask(case, by=by or case.handler or w.assistant, at=at, facts=given)

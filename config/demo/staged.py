@@ -24,6 +24,7 @@ from disputes.referrals.models import Referral
 from disputes.sessions.models import Session, Venue
 from disputes.whistles.models import Whistle
 from followups.alarms import warn
+from followups.counselling.models import CounsellingReferral
 from villages.models import Area, Office, User
 
 PASTURE, GRAZING, LIVESTOCK, IRRIGATION, _GATHERING, HOMESTEAD, LAND, WATER = KINDS[:8]
@@ -98,6 +99,9 @@ def _programme(history: History, home: Area, far: Area) -> Iterator[tuple[Area, 
     yield home, 1, supervised
     yield home, 1, whistled
     yield home, 1, whistled_today
+    yield home, 1, counselling_asked
+    yield home, 1, counselling_under_way
+    yield home, 1, counselling_over
     for closed in range(3):
         yield home, 1, partial(closed_long_ago, days=40 + 55 * closed)
     yield home, 1, relapse_to_check
@@ -559,6 +563,69 @@ def whistled_today(history: History, rng: random.Random, village: Area) -> Story
     case, at = yield from mediated(history, rng, village, IRRIGATION, day, tier=3)
     yield (at := soon(rng, at))
     blow(history, case, at, department(village, "水务站")[0], **sentences.WHISTLES[1])
+
+
+# --- counselling -----------------------------------------------------------------------------------------------------
+def counsel(history: History, case: Dispute, at: dt.datetime, why: str) -> CounsellingReferral:
+    """One party, who agreed at the desk, referred to the township's counsellor."""
+    accounts = history.county.accounts
+    facts = {
+        "party": case.principal_parties()[0], "consented": True, "consent_by": "self", "consent_way": "spoken",
+        "consent_on": at.date(), "why": why, "to_person": accounts["counsellor1"],
+        "supervisor": accounts["supervisor1"],
+    }  # fmt: skip
+    row = CounsellingReferral.objects.ask(case, by=crew_of(history, case)[0], at=at, facts=facts)
+    history.told(case.events.latest("pk"))
+    return row
+
+
+def counselled(history: History, row: CounsellingReferral, name: str, at: dt.datetime, **facts: Any) -> None:
+    """One act of the counsellor and what follows from it."""
+    row.act(name, by=history.county.accounts["counsellor1"], at=at, version=row.version, **facts)
+    history.told(row.dispute.events.latest("pk"))
+
+
+def counselling_asked(history: History, rng: random.Random, village: Area) -> Story:
+    """Referred on the last working day; the counsellor has not answered yet."""
+    case, at = yield from mediated(history, rng, village, HOMESTEAD, history.last_workday(history.today))
+    yield (at := soon(rng, at))
+    counsel(history, case, at, sentences.COUNSELLED[0])
+
+
+def counselling_under_way(history: History, rng: random.Random, village: Area) -> Story:
+    """Two sessions, the next one soon, and advice to the handler."""
+    case, at = yield from mediated(history, rng, village, LAND, history.last_workday(history.today - 9 * DAY), tier=2)
+    yield (at := soon(rng, at))
+    row = counsel(history, case, at, sentences.COUNSELLED[1])
+    yield (at := soon(rng, at))
+    counselled(history, row, "accept", at)
+    days = [history.last_workday(history.today - 5 * DAY), history.last_workday(history.today)]
+    for number, (day, note) in enumerate(zip(days, sentences.COUNSEL_NOTES, strict=False)):
+        yield (at := history.moment(rng, day, 14, 17))
+        following = history.rules(day).calendar.next_workday(day + 4 * DAY)
+        where = {"way": "phone"} if number else {"way": "home", "place": "本人家中"}
+        counselled(
+            history, row, "session", at, starts_at=at - dt.timedelta(minutes=50), before=2, after=3 + number,
+            next_on=following, note=note, **where,
+        )  # fmt: skip
+    yield (at := soon(rng, at))
+    counselled(history, row, "advise", at, advice=sentences.COUNSEL_ADVICE)
+
+
+def counselling_over(history: History, rng: random.Random, village: Area) -> Story:
+    """One session was enough."""
+    case, at = yield from mediated(history, rng, village, WATER, history.last_workday(history.today - 6 * DAY))
+    yield (at := soon(rng, at))
+    row = counsel(history, case, at, sentences.COUNSELLED[2])
+    yield (at := soon(rng, at))
+    counselled(history, row, "accept", at)
+    yield (at := history.moment(rng, history.last_workday(history.today - 2 * DAY), 9, 11))
+    counselled(
+        history, row, "session", at, starts_at=at - dt.timedelta(minutes=40), way="meeting", place="司法所",
+        before=2, after=5, no_more=True, note=sentences.COUNSEL_NOTES[2],
+    )  # fmt: skip
+    yield (at := soon(rng, at))
+    counselled(history, row, "end", at, how="done", ended_on=at.date())
 
 
 # --- referrals -------------------------------------------------------------------------------------------------------

@@ -199,6 +199,21 @@ def _json(county: County, route: str, case: Dispute, username: str, today: str) 
             "api/v1/triage/<uid>/back/": {"version": 1, **REASON},
             "api/v1/triage/<uid>/later/": {"version": 1, "until": str(county.now.date() + dt.timedelta(days=3))},
             "api/v1/triage/<uid>/undo/": {"version": 1},
+            "api/v1/counselling/": {
+                "case_no": county.target.case_no,
+                "party_id": county.target.principal_parties()[0].pk,
+                "consented": True,
+                "consent_by": "self",
+                "consent_way": "spoken",
+                "consent_on": today,
+                "why": "最近睡不好",
+                "supervisor": "supervisor",
+            },
+            "api/v1/counselling/<uid>/phone/": REASON,
+            **{
+                f"api/v1/counselling/<uid>/{name}/": {"version": 1, **facts}
+                for name, facts in counsel_facts(county, today).items()
+            },
             "api/v1/papers/": {"case": county.cases["own_village"].case_no, "kind": "acceptance"},
             "api/v1/papers/preview/": {"case": county.cases["own_village"].case_no, "kind": "acceptance"},
             "api/v1/papers/<uid>/void/": REASON,
@@ -232,6 +247,23 @@ def _json(county: County, route: str, case: Dispute, username: str, today: str) 
     }.get(last, REASON)
 
 
+def counsel_facts(county: County, today: str) -> dict[str, dict[str, Any]]:
+    """What each act of counselling needs, as the API takes it."""
+    met = {"starts_at": county.now.isoformat(), "way": "phone", "before": 2, "after": 3, "no_more": True}
+    return {
+        "accept": {},
+        "decline": REASON,
+        "session": met,
+        "note": {"session": 1, "note": "补充"},
+        "advise": {"advice": "慢慢说"},
+        "risk": {},
+        "calm": {},
+        "end": {"how": "done", "ended_on": today},
+        "withdraw": REASON,
+        "pass": {"to_person": "second_counsellor"},
+    }
+
+
 def referred(today: str) -> dict[str, Any]:
     """A referral to or from a court."""
     return {"kind": "court", "mode": "transfer", "other": "县人民法院", "text": "请先行调解", "sent_on": today}
@@ -262,6 +294,9 @@ def _form(county: County, route: str, case: Dispute, username: str, today: str) 
         "disputes/<case_no>/referrals/": referred(today),
         "referrals/in/": referred(today) | {"village": county.w.village.code},
         "referrals/<uid>/": {"act": "return", "version": 1, **REASON},
+        "counselling/<uid>/": {"act": "accept", "version": 1},
+        "counselling/<uid>/phone/": REASON,
+        "counselling/<uid>/notes/": REASON,
         "disputes/<case_no>/slips/": {"text": "调解员没有听完我说的", "received_on": today},
         "followups/<case_no>/waive/<party>/": REASON,
         "followups/<case_no>/relapse/": {"confirmed": "no", **REASON},

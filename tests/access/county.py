@@ -22,6 +22,7 @@ from disputes.safeguards import SAFETY_QUESTIONS
 from disputes.sessions.models import Session, Venue
 from disputes.whistles.models import Whistle
 from followups.handing.models import HandOver
+from followups.counselling.models import CounsellingReferral
 from followups.models import Heartbeat, Notice
 from followups.reactions import react
 from tests import factories
@@ -67,6 +68,13 @@ WHISTLES = {
 #: What was referred, seen from 石门村: to a court outside by the village that has the case, and from the township's
 #: centre to the department.
 REFERRED = ("own_village", "sister_village", "other_township", "other_county", "shared")
+#: Whose counselling it is: the first was asked of the counsellor of these tests, the others of somebody else.
+COUNSELLED = {
+    "own_village": "counsellor",
+    "sister_village": "second_counsellor",
+    "other_township": "second_counsellor",
+    "other_county": "other_counsellor",
+}
 #: Kind of thing in an address → the relations in which it is asked for.
 RELATIONS = {
     "none": ("-",),
@@ -76,6 +84,7 @@ RELATIONS = {
     "whistle": (*WHISTLES, "missing"),
     "whistle_part": (*WHISTLES, "missing", "crossed"),
     "referral": (*REFERRED, "missing"),
+    "counselling": (*COUNSELLED, "missing"),
     "mine": ("mine", "others", "missing"),
     "thing": ("one", "missing"),
     "village": ("own_village", "other_county", "missing"),
@@ -111,6 +120,10 @@ class County:
         w.plain_assistant = factories.user("plain_assistant", "张志强", (w.committee, Role.ASSISTANT))
         w.far_department_office = factories.office("620623102-D1", "department", "天堂镇水管站", w.far_township)
         w.far_department = factories.user("far_department", "汪学文", (w.far_department_office, Role.DEPARTMENT))
+        w.second_counsellor = factories.user("second_counsellor", "罗桑", (w.bureau, Role.COUNSELLOR))
+        w.other_bureau = factories.office("620622-B1", "county", "古浪县委政法委", w.other_county)
+        w.other_counsellor = factories.user("other_counsellor", "白云", (w.other_bureau, Role.COUNSELLOR))
+        w.other_supervisor = factories.user("other_supervisor", "石山", (w.other_bureau, Role.SUPERVISOR))
         w.disabled = factories.user("disabled", "停用的", (w.room, Role.OFFICER))
         self.actors: dict[str, User | None] = {name: getattr(w, name, None) for name in ACTORS} | {
             "anonymous": None,
@@ -136,6 +149,7 @@ class County:
         self.papers = {name: self._paper(case) for name, case in self.cases.items()}
         self.instructions = {case.pk: self._instruction(case) for case in self.cases.values()}
         self.referrals = {name: self._referral(name) for name in REFERRED}
+        self.counselling = {name: self._counselling(name) for name in COUNSELLED}
         self.slips = {name: self._slip(case) for name, case in self.cases.items()}
         self.captures = {name: self._capture(name) for name in WALKS}
         self.sessions = {name: self._session(name) for name in CASES}
@@ -243,6 +257,17 @@ class County:
         by = self.desk_users[case.village_id, case.tier]
         return Referral.objects.send(case, by=by, at=self.now, facts=given)
 
+    def _counselling(self, relation: str) -> CounsellingReferral:
+        """One party, named in what the desk writes about them; the county's supervisor may read the notes."""
+        case = self.cases[relation]
+        supervisor = self.w.other_supervisor if relation == "other_county" else self.w.supervisor
+        facts = {"to_person": getattr(self.w, COUNSELLED[relation]), "supervisor": supervisor}
+        party = case.principal_parties()[0]
+        if party.guardian_name:
+            facts["consent_by"] = "guardian"
+        by = self.desk_users[case.village_id, case.tier]
+        return factories.counselling(self.w, case, by=by, at=self.now, why=f"{party.name}最近睡不好", **facts)
+
     def _parties(self, first: str, second: str, guardian: str = "") -> list[dict[str, Any]]:
         """Two parties with everything that is sealed; with a guardian the first is a minor."""
         a = {"side": "A", "name": first, "phone": SEALED["phone"], "id_number": SEALED["ID number"]}
@@ -323,6 +348,9 @@ class County:
             case "uid" if kind_of(route) == "referral":
                 sent = self.referrals.get(relation)
                 return sent.uid if sent else uuid.UUID(int=1)
+            case "uid" if kind_of(route) == "counselling":
+                asked = self.counselling.get(relation)
+                return asked.uid if asked else uuid.UUID(int=1)
             case "uid" if kind_of(route) == "walk":
                 row = self.captures.get(relation)
                 return uuid.UUID(int=1) if row is None else (row.visit if "visits/" in route else row).uid
@@ -414,6 +442,8 @@ def kind_of(route: str) -> str:
         return "case"
     if route.removeprefix("api/v1/").startswith("referrals/<uid>"):
         return "referral"
+    if route.removeprefix("api/v1/").startswith("counselling/<uid>"):
+        return "counselling"
     if "notices/<pk>" in route or "saved/<pk>" in route or "saved-filters/<pk>" in route:
         return "mine"
     if route.startswith("manage/postings/"):

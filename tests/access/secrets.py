@@ -55,6 +55,12 @@ def referred_to(county: County, actor: str) -> set[str]:
     return {county.cases["own_centre"].case_no} if actor == "department" else set()
 
 
+def told_to_counsel(address: Address, actor: str) -> set[str]:
+    """The one person who was referred to the counsellor of these tests, where counselling is shown."""
+    shown = "counselling/" in address.route or address.route in ("", "todo/")
+    return {PLAIN_NAMES[0]} if actor == "counsellor" and shown else set()
+
+
 def names_hidden_from(actor: str) -> set[str]:
     hidden = {name for place, names in HIDDEN.items() if actor not in NAMED_TO[place] for name in names}
     return hidden | (set() if actor in PLAIN_TO else set(PLAIN_NAMES))
@@ -66,7 +72,8 @@ def leaks(county: County, address: Address, method: str, actor: str, content: by
     # a paper is made to hold them; the policy says who gets one
     if "reveal" not in address.route and not PRINTS.search(address.route):
         yield from (f"holds the {name}" for name, value in SEALED.items() if value.encode() in words)
-    yield from (f"names {name}" for name in sorted(names_hidden_from(actor)) if name.encode() in words)
+    hidden = names_hidden_from(actor) - told_to_counsel(address, actor)
+    yield from (f"names {name}" for name in sorted(hidden) if name.encode() in words)
     # A list tells of no case out of scope. The auditor's log does: that somebody acted in it, and nothing of what.
     if method == "GET" and "<" not in address.route and address.route != "manage/audit/":
         numbers = {number.decode() for number in NUMBER.findall(words)}

@@ -23,6 +23,7 @@ import villages.changes
 import villages.pages
 from config.middleware import SignedInMiddleware
 from disputes.models import Dispute, DisputeQuerySet, Party
+from followups.counselling.models import ReferralQuerySet as CounsellingQuerySet
 from followups.models import NoticeQuerySet, ReturnVisitQuerySet
 from tests.access.asking import Asker, questions, relations_of
 from tests.access.county import ACTORS, County, kind_of
@@ -52,7 +53,7 @@ def without_scope(address: Address) -> ExitStack:
     """visible_to() and the condition behind it let everything through."""
     stack = ExitStack()
     stack.enter_context(patch.object(Scope, "q", lambda self, prefix="": Q()))
-    for queryset in (DisputeQuerySet, ReturnVisitQuerySet, NoticeQuerySet):
+    for queryset in (DisputeQuerySet, ReturnVisitQuerySet, NoticeQuerySet, CounsellingQuerySet):
         stack.enter_context(patch.object(queryset, "visible_to", lambda self, user: self.all()))
     return stack
 

@@ -32,11 +32,13 @@ from disputes.inbox.models import Instruction
 from disputes.referrals.models import Referral
 from disputes.safe.acts import FACTS
 from disputes.safe.models import Slip
+from followups.counselling.models import CounsellingReferral
 from followups.models import Notice
 from tests import factories as f
 from tests.api.situations import ACT_SITUATIONS, SITUATIONS, days_ahead, handle, new, settled, taken
 from tests.api.test_rooms import visit_body
 from tests.samples import JPG, PDF
+from villages.models import Posting
 
 ROLES = ("assistant", "officer", "supervisor")
 #: Only what the document cannot say is taken out: it does not know which case stands where.
@@ -57,6 +59,7 @@ def county(db: None, monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     w.session = f.session(w, taken(w))
     w.paper = paper(w)
     w.sent, w.received = referred(w)
+    w.asked, w.counselled = counselled(w)
     today = timezone.localdate()
     w.slip = Slip.objects.hand_in(case=w.open_case, by=w.grid, at=timezone.now(), text="没听我说完", received_on=today)
     handle(w.open_case)
@@ -99,6 +102,17 @@ def referred(w: SimpleNamespace) -> tuple[Referral, Referral]:
     sent = Referral.objects.send(w.open_case, by=w.assistant, at=at, facts=facts)
     named = {"village": w.village, "side_a": "马文林", "side_b": "王世昌"}
     return sent, Referral.objects.receive(by=w.officer, at=at, facts=facts | named)
+
+
+def counselled(w: SimpleNamespace) -> tuple[CounsellingReferral, CounsellingReferral]:
+    """One referral that waits, and one that the officer, who counsels here, too, has taken and met once."""
+    at = timezone.now()
+    Posting.objects.create(user=w.officer, office=w.bureau, role="counsellor", valid_from=f.LONG_AGO)
+    asked, held = (f.counselling(w, taken(w), at=at, to_person=w.officer) for _n in range(2))
+    held.act("accept", by=w.officer, at=at, version=1)
+    met = {"starts_at": at, "way": "phone", "before": 2, "after": 3, "no_more": True}
+    held.act("session", by=w.officer, at=at, version=2, **met)
+    return asked, held
 
 
 def attach(w: SimpleNamespace) -> str:
@@ -181,6 +195,8 @@ def known(w: SimpleNamespace, path: str, noun: str) -> Any:
     """The thing of the county that a `uid` in this path names."""
     if noun in FIELD:
         return w.walk.uid if noun == "visits" else w.heard.uid
+    if noun == "counselling":
+        return (w.asked if path.endswith(("/accept/", "/decline/", "/withdraw/")) else w.counselled).uid
     if noun == "referrals":
         return (w.received if path.endswith(("/new/", "/join/")) else w.sent).uid
     if "/sessions/" in path:
@@ -224,7 +240,9 @@ def lead(case: schemathesis.Case, w: SimpleNamespace) -> None:
         (case.query or {}).pop(name, None)
     if "visit" in (case.query or {}):
         case.query["visit"] = str(w.walk.uid)
-    if isinstance(case.body, dict) and "referrals" in path:
+    if isinstance(case.body, dict) and noun == "counselling":
+        lead_counselling(case.body, path, w)
+    elif isinstance(case.body, dict) and "referrals" in path:
         lead_referral(case.body, w)
     elif isinstance(case.body, dict) and noun in FIELD:
         lead_field(case.body, path, w)
@@ -245,6 +263,20 @@ def lead_referral(body: dict[str, Any], w: SimpleNamespace) -> None:
         body.pop(name, None)
     if "text" in body and "village" not in body:
         body["other"] = "县人民法院"
+
+
+def lead_counselling(body: dict[str, Any], path: str, w: SimpleNamespace) -> None:
+    """One party of the open case, who agreed; of what is taken the session that there was."""
+    today = str(timezone.localdate())
+    asked = path.endswith(("/accept/", "/decline/", "/withdraw/"))
+    fits = {"version": 1 if asked else 3, "session": w.counselled.sessions.get().pk, "to_person": "counsellor"}
+    fits |= {"case_no": w.open_case.case_no, "party_id": w.parties[0].pk, "supervisor": "supervisor"}
+    fits |= {"consented": True, "consent_by": "self", "consent_on": today, "ended_on": today}
+    body.update({name: value for name, value in fits.items() if name in body})
+    body.pop("to_office", None)
+    if "starts_at" in body:
+        body.pop("next_on", None)
+        body |= {"starts_at": timezone.now().isoformat(), "no_more": True}
 
 
 #: Nouns of the room of visits.

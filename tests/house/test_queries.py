@@ -56,6 +56,7 @@ LISTS: dict[str, tuple[str, int]] = {
     "api/v1/followups/coverage/visits/": ("supervisor", 12),
     "api/v1/followups/look-back/": ("supervisor", 12),
     "referrals/": ("officer", 10),
+    "counselling/": ("officer", 10),
     "notices/": ("officer", 10),
     "ledger/": ("officer", 19),
     "ledger/download/": ("officer", 18),
@@ -72,6 +73,7 @@ LISTS: dict[str, tuple[str, int]] = {
     "api/v1/inbox/": ("officer", 17),
     "api/v1/instructions/": ("officer", 12),
     "api/v1/referrals/": ("officer", 13),
+    "api/v1/counselling/": ("officer", 13),
     "api/v1/notices/": ("officer", 13),
     "api/v1/todo/": ("officer", 31),
     "api/v1/hand-overs/": ("officer", 13),
@@ -91,6 +93,7 @@ NO_LISTS = {
     "visits/new/",
     "referrals/new/",
     "referrals/in/",
+    "counselling/new/",
     "manage/",
     "manage/people/new/",
     "manage/offices/new/",
@@ -153,6 +156,7 @@ def more(w: SimpleNamespace, n: int) -> None:
     Referral.objects.send(case, by=w.assistant, at=at, facts=given)
     Referral.objects.receive(by=w.officer, at=at, facts=given | {"village": w.village})
     HandOver.objects.create(office=w.room, leaver=w.second_officer, by=w.officer, at=at, reason="调走了")
+    factories.counselling(w, case)
     w.officer.saved_filters.create(name=f"条件{n}", query="status=waiting")
     village = factories.area(f"62062310321{n}", f"新村{n}", 5, w.township)
     committee = factories.office(f"62062310321{n}-V", "village", f"新村{n}村委会", village)
