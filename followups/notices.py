@@ -48,6 +48,7 @@ TEXTS: Mapping[str, object] = {
     "letter": _("告诫书要查访双方：%(title)s"),
     KIND.TASK_DUE: _("%(day)s 到期的履行、查访或申请：%(title)s"),
     KIND.TASK_OVERDUE: _("履行、查访或申请已逾期，应在 %(day)s 前：%(title)s"),
+    KIND.DUE_SOON: _("快到期，期限是 %(day)s：%(title)s"),
     KIND.DUE: _("%(day)s 到期：%(title)s"),
     KIND.OVERDUE: _("已逾期，期限是 %(day)s：%(title)s"),
     KIND.ANSWER_DUE: _("今天要答复督办、交办：%(title)s"),

@@ -67,7 +67,7 @@ def tell(event: Event, people: Iterable[int], kind: str, call: Call | None = Non
         for user in people
         if user != event.by_id
     )
-    Notice.objects.bulk_create(rows, ignore_conflicts=True)
+    Notice.objects.put(rows)
 
 
 def tell_the_desk(event: Event) -> None:
