@@ -1226,6 +1226,8 @@ OTHER_EVENTS = {
     "performance": _("履行情况"),
     "dissuade": _("劝阻"),
     "lift": _("解除登记"),
+    "urge": _("催办"),
+    "danger_seen": _("已知悉危险"),
 }
 
 

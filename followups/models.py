@@ -368,7 +368,7 @@ class MuteQuerySet(models.QuerySet["Mute"]):
         found = self.filter(Q(dispute=None) | Q(dispute__in=cases), user__in={notice.user_id for notice in rows})
         muted = set(found.values_list("user_id", "dispute_id", "group"))
         for notice in rows:
-            mine = {(notice.user_id, None, str(group_of(notice.kind)))}
+            mine: set[tuple[int, int | None, str]] = {(notice.user_id, None, str(group_of(notice.kind)))}
             if notice.dispute_id:
                 mine.add((notice.user_id, notice.dispute_id, ""))
             if mine & muted:
