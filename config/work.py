@@ -30,9 +30,9 @@ from disputes.safe.models import Slip, Task, lifts_in_area
 from disputes.sessions.models import INVITED_ROLES, Session
 from disputes.sessions.page import url_of
 from disputes.whistles.models import Call, Whistle
+from followups.counselling.models import CounsellingReferral, State
 from followups.handing.doors import people_of_desks
 from followups.handing.models import Deferral
-from followups.counselling.models import CounsellingReferral, State
 from followups.models import ReturnVisit
 from followups.relapse import open_checks
 from villages.models import Area, Draft, Role, User

@@ -51,6 +51,7 @@ from disputes.moves import MOVES, Status, Tier
 from disputes.safe import acts
 from disputes.safe.acts import ACTS
 from disputes.safe.models import Slip
+from disputes.urging.acts import WORDS, urge
 from villages.models import DESK_ROLES, Code, Role, User, in_force
 
 MAX_PARTIES, MAX_FILTERS = 30, 30
@@ -694,6 +695,10 @@ class ReasonBody(Strict):
     reason = Text(max_length=500)
 
 
+class UrgeBody(Strict):
+    words = Text(max_length=WORDS)
+
+
 class SlipBody(Strict):
     text = Text(max_length=5000)
     received_on = Day()
@@ -1039,6 +1044,21 @@ class Disputes(Room):
         case = self.case(case_no)
         asked = self.checked(ReasonBody, request.data)
         event = case.ask_void(by=request.user, at=timezone.now(), request=request._request, **asked)  # type: ignore[arg-type]
+        return Response(show_event(event, Viewer(case, request.user)), status=201)  # type: ignore[arg-type]
+
+    @extend_schema(
+        operation_id="disputes_urge",
+        summary=_("催办"),
+        parameters=[CASE_NO],
+        request=UrgeBody,
+        responses={201: EventShown},
+    )
+    @action(detail=True, methods=["post"])
+    @idempotent
+    def urge(self, request: Request, case_no: str) -> Response:
+        case = self.case(case_no)
+        asked = self.checked(UrgeBody, request.data)
+        event = urge(case, by=request.user, at=timezone.now(), request=request._request, **asked)  # type: ignore[arg-type]
         return Response(show_event(event, Viewer(case, request.user)), status=201)  # type: ignore[arg-type]
 
     def party(self, case: Dispute, party_id: str) -> Party:

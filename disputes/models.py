@@ -1244,6 +1244,8 @@ OTHER_EVENTS = {
     "counsel_calm": _("疏导员解除风险提示"),
     "counsel_passed": _("心理疏导转交"),
     "counsel_over": _("心理疏导结束"),
+    "urge": _("催办"),
+    "danger_seen": _("已知悉危险"),
 }
 
 

@@ -31,4 +31,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("disputes.inbox.urls")),
     path("", include("disputes.referrals.urls")),
     path("", include("disputes.safe.urls")),
+    path("", include("disputes.urging.urls")),
 ]

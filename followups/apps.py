@@ -10,8 +10,8 @@ class FollowupsConfig(AppConfig):
         from disputes.field.models import on_alarm
         from disputes.papers import kinds
         from followups import alarms, panel, papers, visits
-        from followups.handing.doors import count_open_work
         from followups.counselling import panel as counselling
+        from followups.handing.doors import count_open_work
         from followups.reactions import react
         from villages import leaving
 

@@ -21,6 +21,7 @@ from disputes.safe.models import Task
 from disputes.sessions.models import INVITED_ROLES, Session
 from disputes.whistles.models import Call
 from followups.counselling.models import CounsellingReferral
+from followups.groups import ALWAYS_HEARD, MUTABLE, group_of
 from villages.models import Office, Role, User
 
 
@@ -92,7 +93,6 @@ class ReturnVisit(models.Model):
     # what the plan asks this visit for: first, perform/2026-04-19 (the day in the agreement), danger/30; else empty
     slot = models.CharField(max_length=20, blank=True, default="")
     office = models.ForeignKey(Office, models.PROTECT, related_name="+", db_index=False)  # who makes the visit
-    assignee = models.ForeignKey(User, models.PROTECT, null=True, blank=True, related_name="+")  # who makes it
     state = models.CharField(_("状态"), max_length=10, choices=State.choices, default=State.PLANNED)
 
     assignee = models.ForeignKey(User, models.PROTECT, null=True, blank=True, related_name="+")  # who makes it
@@ -232,6 +232,7 @@ class Reminder(models.Model):
     class Kind(models.TextChoices):
         """What the person is told; each is a fact about a day, so that a late one is still true."""
 
+        DUE_SOON = "due_soon", _("案件快到期")
         DUE = "due", _("案件今天到期")
         OVERDUE = "overdue", _("案件已逾期")
         VISIT_SOON = "visit_soon", _("回访将到期")
@@ -303,7 +304,7 @@ class Reminder(models.Model):
             held_then = session is not None and timezone.localdate(session.starts_at) == self.day >= today
             return held_then and session is not None and self.recipient_id in session.people()
         office_id = number
-        if self.kind in (self.Kind.DUE, self.Kind.OVERDUE):
+        if self.kind in (self.Kind.DUE_SOON, self.Kind.DUE, self.Kind.OVERDUE):
             return Dispute.objects.open().filter(pk=self.dispute_id, due_on=self.day, desk=office_id).exists()
         if self.kind in (self.Kind.ANSWER_DUE, self.Kind.ANSWER_OVERDUE):
             asked = Instruction.objects.filter(dispute=self.dispute_id, due_on=self.day, dispute__desk=office_id)
@@ -323,7 +324,7 @@ class Reminder(models.Model):
         with transaction.atomic():
             if not self.finish(at=at, state=self.State.SENT):
                 return False
-            Notice.objects.create(
+            notice = Notice(
                 user_id=self.recipient_id,
                 dispute_id=self.dispute_id,
                 kind=self.kind,
@@ -331,6 +332,8 @@ class Reminder(models.Model):
                 call_id=self.call_id,
                 created_at=at,
             )
+            Mute.objects.silence([notice])
+            notice.save(force_insert=True)
         return True
 
 
@@ -366,7 +369,9 @@ class NoticeQuerySet(models.QuerySet["Notice"]):
 
     def put(self, rows: Iterable[Notice]) -> None:
         """Insert what is not there yet; whoever tells the same twice, or two at once, leave it once."""
-        self.bulk_create(list(rows), ignore_conflicts=True)  # type: ignore[arg-type]
+        rows = list(rows)
+        Mute.objects.silence(rows)
+        self.bulk_create(rows, ignore_conflicts=True)  # type: ignore[arg-type]
 
     def unread(self) -> NoticeQuerySet:
         return self.filter(read_at=None)
@@ -389,6 +394,8 @@ class Notice(models.Model):
     call = models.ForeignKey(Call, models.CASCADE, null=True, related_name="+")  # of a whistle
     created_at = models.DateTimeField()
     read_at = models.DateTimeField(null=True, blank=True)
+    # its reader had muted the case or the kind: it stands in the list, read from the start, and goes nowhere else
+    muted = models.BooleanField(default=False)
 
     objects = NoticeQuerySet.as_manager()
 
@@ -401,7 +408,7 @@ class Notice(models.Model):
                 name="one_notice_per_event_and_person",
             ),
             models.UniqueConstraint(
-                fields=["capture", "user", "nth"],
+                fields=["capture", "user", "kind", "nth"],
                 condition=Q(capture__isnull=False),
                 name="one_notice_per_alarm_and_person",
             ),
@@ -422,6 +429,70 @@ class Notice(models.Model):
         if self.call and self.call.whistle.desk_id not in viewer.scope.desks and not viewer.scope.has(Role.SUPERVISOR):
             return ""
         return self.dispute.case_no if self.dispute else ""
+
+
+class MuteQuerySet(models.QuerySet["Mute"]):
+    def silence(self, notices: Iterable[Notice]) -> None:
+        """Mark those of these unwritten notices that their own readers muted; one query for all of them.
+
+        Danger, and what was put into the person's own hands, is never muted.
+        """
+        rows = [notice for notice in notices if notice.kind not in ALWAYS_HEARD]
+        if not rows:
+            return
+        cases = {notice.dispute_id for notice in rows if notice.dispute_id}
+        found = self.filter(Q(dispute=None) | Q(dispute__in=cases), user__in={notice.user_id for notice in rows})
+        muted = set(found.values_list("user_id", "dispute_id", "group"))
+        for notice in rows:
+            mine: set[tuple[int, int | None, str]] = {(notice.user_id, None, str(group_of(notice.kind)))}
+            if notice.dispute_id:
+                mine.add((notice.user_id, notice.dispute_id, ""))
+            if mine & muted:
+                notice.muted, notice.read_at = True, notice.created_at
+
+
+class Mute(models.Model):
+    """One person wants no badge and no message for one case, or for one group of notices; it binds nobody else."""
+
+    user = models.ForeignKey(User, models.CASCADE, related_name="mutes", db_index=False)
+    dispute = models.ForeignKey(Dispute, models.CASCADE, null=True, related_name="+", db_index=False)
+    group = models.CharField(max_length=10, choices=[(str(g), g.label) for g in MUTABLE], blank=True)
+    at = models.DateTimeField()
+
+    objects = MuteQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["user", "dispute"], condition=Q(dispute__isnull=False), name="a_case_is_muted_once"
+            ),
+            models.UniqueConstraint(fields=["user", "group"], condition=~Q(group=""), name="a_group_is_muted_once"),
+            models.CheckConstraint(condition=Q(dispute__isnull=True) ^ Q(group=""), name="a_case_or_a_group_is_muted"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user_id} {self.dispute_id or self.group}"
+
+
+class Danger(models.Model):
+    """可能激化 or a red grade of a case, until one of the police has taken note of it."""
+
+    event = models.OneToOneField(Event, models.CASCADE, primary_key=True, related_name="danger")
+    dispute = models.ForeignKey(Dispute, models.CASCADE, related_name="dangers")
+    at = models.DateTimeField()
+    seen_by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+", db_index=False)
+    seen_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=~(Q(seen_at__isnull=True) ^ Q(seen_by__isnull=True)), name="a_danger_was_seen_by_somebody"
+            ),
+        ]
+        indexes = [models.Index(fields=["at"], condition=Q(seen_at=None), name="dangers_nobody_saw")]
+
+    def __str__(self) -> str:
+        return f"{self.dispute_id} {self.event_id}"
 
 
 class Heartbeat(models.Model):

@@ -24,11 +24,12 @@ from disputes.models import Dispute, Event, MoveRefused, rules_on
 from disputes.safe.models import Task
 from disputes.sessions.models import Session
 from disputes.whistles.models import Call
-from followups import alarms, planning
+from followups import alarms, danger, planning
 from followups.models import OF_WHISTLES, Heartbeat, Reminder, ReturnVisit
 from followups.reactions import people_at, react, reacting_kinds, whistled, whistled_and_above
 from villages.models import Draft
 from villages.policy import policy_on
+from villages.workdays import load_calendar
 
 log = logging.getLogger("followups.pump")
 
@@ -96,8 +97,9 @@ def sweep_events(moment: Callable[[], dt.datetime]) -> int:
 
 
 def sweep_alarms(moment: Callable[[], dt.datetime]) -> int:
-    """Tell the police of 可能激化 that they were not told of, or have not acknowledged for a while."""
-    return alarms.warn_all(moment())
+    """Tell the police of 可能激化 that they were not told of, or have not acknowledged for a while; then go higher."""
+    at = moment()
+    return alarms.warn_all(at) + danger.raise_all(at)
 
 
 def sweep_clock(moment: Callable[[], dt.datetime]) -> int:
@@ -146,10 +148,12 @@ def plan_reminders(moment: Callable[[], dt.datetime]) -> int:
     """A row for every person at the desk of whatever is due, overdue or near, and has none yet; how many cases."""
     at = moment()
     today = timezone.localdate(at)
-    ahead = today + dt.timedelta(days=policy_on(today)["visit_remind_days"])
+    policy = policy_on(today)
+    ahead = today + dt.timedelta(days=policy["visit_remind_days"])
+    near = load_calendar(today).add(today, policy["due_soon_days"])
     kind, due, late, soon = Reminder.Kind, Q(due_on=today), Q(due_on__lt=today), Q(due_on__gt=today)
     # A due day that was slept through gives the overdue row instead: what is told is always what is true now.
-    cases = Dispute.objects.open().order_by().filter(due_on__lte=today)
+    cases = Dispute.objects.open().order_by().filter(due_on__lte=near)
     visits = ReturnVisit.objects.planned().order_by().filter(due_on__lte=ahead)
     calls = Call.objects.pending().order_by().filter(due_on__lte=today)
     # the day before; a day that was slept through is made good on the morning itself
@@ -159,7 +163,7 @@ def plan_reminders(moment: Callable[[], dt.datetime]) -> int:
     asked = Instruction.objects.pending().order_by().filter(due_on__lte=today)
     on_visits = {kind.VISIT_SOON: soon, kind.VISIT_DUE: due, kind.VISIT_OVERDUE: late}
     first, *others = (
-        _lacking({kind.DUE: due, kind.OVERDUE: late}, cases, "pk", "desk_id"),
+        _lacking({kind.DUE_SOON: soon, kind.DUE: due, kind.OVERDUE: late}, cases, "pk", "desk_id"),
         _lacking(on_visits, visits, "dispute_id", "office_id"),
         _lacking({kind.TASK_DUE: due, kind.TASK_OVERDUE: late}, tasks, "dispute_id", "office_id"),
         _lacking({kind.ANSWER_DUE: due, kind.ANSWER_OVERDUE: late}, asked, "dispute_id", "dispute__desk_id"),

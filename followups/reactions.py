@@ -18,7 +18,7 @@ from disputes.referrals.models import ANSWERING, Referral
 from disputes.sessions.models import Session
 from disputes.whistles.models import Call
 from followups.counselling.models import CounsellingReferral, State, counsellors_for
-from followups.models import Handled, Notice, RelapseCheck
+from followups.models import Danger, Handled, Notice, RelapseCheck
 from followups.planning import derive
 from villages.models import DESK_ROLES, RESPONDER_ROLES, Coverage, Office, Posting, Role, in_force
 
@@ -33,15 +33,20 @@ def people_at(*offices: int, roles: Iterable[str] = DESK_ROLES) -> list[int]:
     return list(dict.fromkeys(user for _mark, _pk, user in ordered))
 
 
-def police_of(*areas: int) -> list[int]:
-    """Who works at the police rooms and stations that serve a village and its township."""
+def police_offices(*areas: int) -> list[int]:
+    """The police rooms and stations that serve a village and its township."""
     serving = Coverage.objects.filter(
         in_force(),
         in_force(prefix="office__"),
         office__kind__in=[Office.Kind.ROOM, Office.Kind.STATION],
         area__in=areas,
     )
-    return people_at(*serving.values_list("office_id", flat=True))
+    return list(serving.values_list("office_id", flat=True))
+
+
+def police_of(*areas: int) -> list[int]:
+    """Who works at the police rooms and stations that serve a village and its township."""
+    return people_at(*police_offices(*areas))
 
 
 def whistled(call: Call) -> list[int]:
@@ -66,7 +71,7 @@ def tell(event: Event, people: Iterable[int], kind: str, call: Call | None = Non
         for user in people
         if user != event.by_id
     )
-    Notice.objects.bulk_create(rows, ignore_conflicts=True)
+    Notice.objects.put(rows)
 
 
 def tell_the_desk(event: Event) -> None:
@@ -79,14 +84,26 @@ def tell_who_asked(event: Event) -> None:
     tell(event, Instruction.objects.filter(pk=event.facts["instruction"]).values_list("by_id", flat=True), event.kind)
 
 
+def tell_the_urged(event: Event) -> None:
+    """Who has the case in hand, and the lead of its desk; while it has neither, everybody at the desk."""
+    desk = people_at(event.desk_id)
+    leads = Posting.objects.filter(in_force(), office=event.desk_id, mark=Posting.Mark.LEAD, user__in=desk)
+    people = [*filter(None, [event.facts["handler"]]), *leads.values_list("user_id", flat=True)]
+    tell(event, people or desk, event.kind)
+
+
 def tell_the_person(event: Event) -> None:
     tell(event, [event.facts["handler"]], event.kind)
 
 
 def warn_the_police(event: Event) -> None:
-    """可能激化 or a red grade: the police room and station that serve the village learn of it at once."""
+    """可能激化 or a red grade: the police room and station that serve the village learn of it at once.
+
+    From then on it waits until somebody takes note of it; see danger.py.
+    """
     if not (event.facts.get("may_escalate") or event.facts.get("level") == Dispute.Danger.RED):
         return
+    Danger.objects.create(event=event, dispute_id=event.dispute_id, at=event.at)
     tell(event, police_of(event.dispute.village_id, event.dispute.township_id), "may_escalate")
 
 
@@ -261,6 +278,8 @@ REACTIONS: Mapping[str, list[Reaction]] = {
     "counsel_calm":     [tell_the_desk],
     "counsel_passed":   [tell_the_counsellors],
     "counsel_over":     [tell_the_desk],
+    "urge":       [tell_the_urged],
+    "danger_seen": [],
 }
 # fmt: on
 

@@ -48,6 +48,9 @@ CATALOGUE: dict[str, Item] = {
     "whistle_read_days": Item(_("吹哨结束后部门还能查看"), DAYS, 30, 0, 180),
     "police_sessions": Item(_("治安调解最多几次"), _("次"), 2, 1, 5),
     "letter_visit_days": Item(_("告诫书送达后查访"), DAYS, 7, 1, 30),
+    "due_soon_days": Item(_("案件到期前提醒"), WORKDAYS, 2, 0, 10),
+    "alarm_rounds": Item(_("可能激化提醒几次没有确认，报副职，再报上级"), _("次"), 2, 1, 10),
+    "urge_times": Item(_("一轮里最多催办几次"), _("次"), 3, 1, 10),
     "close_not_by_handler": Item(_("警务室、综治中心结案须由经办人以外的人办理"), YES_NO, 1, 0, 1),
     "defer_days": Item(_("待办最多推迟"), WORKDAYS, 5, 1, 20),
 }

@@ -11,6 +11,7 @@ from disputes import masking
 from disputes.inbox.models import Instruction, why_not_instruct
 from disputes.models import Dispute, NotYours
 from disputes.panels import few
+from disputes.urging.acts import stands_above, why_not_urge
 from villages.models import User
 
 
@@ -52,6 +53,14 @@ def shown(case: Dispute, viewer: User) -> list[dict[str, Any]]:
 def instructions_section(case: Dispute, viewer: User) -> tuple[str, Mapping[str, Any]] | None:
     """The history of instructions, with the answer's form for the desk; nothing where there is nothing to do."""
     rows, may = shown(case, viewer), may_instruct(case, viewer)
-    if not rows and not may:
+    urges = case.is_open and stands_above(case, viewer)
+    if not rows and not may and not urges:
         return None
-    return "disputes/inbox/panel.html", {"rows": rows, "count": len(rows), "may": may, "case_no": case.case_no}
+    return "disputes/inbox/panel.html", {
+        "rows": rows,
+        "count": len(rows),
+        "may": may,
+        "urges": urges,
+        "why_not_urge": why_not_urge(case, viewer, timezone.now()) if urges else None,
+        "case_no": case.case_no,
+    }

@@ -10,7 +10,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('disputes', '0015_ties'),
-        ('followups', '0006_counselling'),
+        ('followups', '0008_notices'),
         ('villages', '0001_initial'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]

@@ -244,6 +244,7 @@ def _json(county: County, route: str, case: Dispute, username: str, today: str) 
             "to": county.w.assistant.username,
             "reason": "调走了",
         },
+        "urge": {"words": "快到期了"},
     }.get(last, REASON)
 
 
@@ -289,6 +290,7 @@ def _form(county: County, route: str, case: Dispute, username: str, today: str) 
         "disputes/<case_no>/consent/<party>/": {"consent": "agreed", "way": "当面"},
         "disputes/<case_no>/grade/": {"level": "yellow", **REASON},
         "disputes/<case_no>/ask-void/": REASON,
+        "disputes/<case_no>/urge/": {"words": "快到期了"},
         "disputes/<case_no>/papers/<uid>/void/": REASON,
         "disputes/<case_no>/dossier/<uid>/": {"row": "6"},
         "disputes/<case_no>/referrals/": referred(today),

@@ -21,8 +21,8 @@ from disputes.safe.models import Slip
 from disputes.safeguards import SAFETY_QUESTIONS
 from disputes.sessions.models import Session, Venue
 from disputes.whistles.models import Whistle
-from followups.handing.models import HandOver
 from followups.counselling.models import CounsellingReferral
+from followups.handing.models import HandOver
 from followups.models import Heartbeat, Notice
 from followups.reactions import react
 from tests import factories

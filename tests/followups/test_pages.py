@@ -233,9 +233,10 @@ def test_notices_of_cases_out_of_scope_are_gone(w, client, django_capture_on_com
 def test_every_kind_of_notice_has_its_words(w, case):
     from followups import notices, reactions
 
-    kinds = {"may_escalate", "relapse", "alarm", "alarm_again", *Reminder.Kind.values}
+    kinds = {"may_escalate", "relapse", "alarm", "alarm_again", "alarm_deputy", "alarm_above", *Reminder.Kind.values}
+    kinds |= {"danger_deputy", "danger_above"}
     kinds |= {"whistle", "whistle_off", *(f"whistle_{answer.to}" for answer in ANSWERS.values())}
-    whom = ("desk", "person", "invited", "receiver", "sender", "police")
+    whom = ("desk", "person", "invited", "receiver", "sender", "police", "urged")
     tellers = {
         reactions.tell_who_asked,
         reactions.tell_who_visits,

@@ -110,7 +110,7 @@ def test_a_holiday_table_that_arrives_late_moves_provisional_due_dates(w):
 def test_a_due_day_is_told_to_everyone_at_the_desk_once(w):
     case = f.mediating(w)
     pump_once(now=moment("2026-03-04 09:00"))
-    assert not Reminder.objects.exists()
+    assert told(KIND.DUE) == []
     for hour in ("00:01", "08:00", "23:59"):
         pump_once(now=moment(f"2026-03-05 {hour}"))
     assert told(KIND.DUE) == ["assistant", "grid", "village_mediator"]
@@ -118,6 +118,22 @@ def test_a_due_day_is_told_to_everyone_at_the_desk_once(w):
     for day in (6, 7, 9):
         pump_once(now=moment(f"2026-03-0{day} 09:00"))
     assert told(KIND.OVERDUE) == ["assistant", "grid", "village_mediator"]
+
+
+def test_the_desk_is_told_two_working_days_ahead_over_a_weekend_and_a_missed_day_is_made_good(w):
+    desk = ["assistant", "grid", "village_mediator"]
+    case = f.mediating(w)
+    for due_on, too_early, first in (
+        ("2026-03-16", "2026-03-11", "2026-03-12"),  # Monday: Thursday is two working days before
+        ("2026-03-17", "2026-03-12", "2026-03-15"),  # Tuesday: Friday and Saturday were slept through
+    ):
+        Notice.objects.all().delete()
+        Dispute.objects.filter(pk=case.pk).update(due_on=dt.date.fromisoformat(due_on), escalate_on=None)
+        pump_once(now=moment(f"{too_early} 23:59"))
+        assert told(KIND.DUE_SOON) == []
+        for hour in ("00:00", "12:00"):
+            pump_once(now=moment(f"{first} {hour}"))
+        assert told(KIND.DUE_SOON) == desk
 
 
 def test_a_due_day_that_was_slept_through_is_told_as_overdue(w):

@@ -1,0 +1,1 @@
+"""催办: whoever stands above a case, or leads its desk, presses it in a sentence; not too often."""
