@@ -183,8 +183,9 @@ def sign_in(product, chromium, request):
     """sign_in("officer1") → Eyes of that person; at the end nobody saw a problem."""
     seen: list[Eyes] = []
 
-    def enter(username: str) -> Eyes:
-        context = chromium.new_context(viewport={"width": 1440, "height": 900}, locale="zh-CN", accept_downloads=True)
+    def enter(username: str, **options: object) -> Eyes:
+        options = {"locale": "zh-CN", "accept_downloads": True, **options}
+        context = chromium.new_context(viewport={"width": 1440, "height": 900}, **options)
         eyes = Eyes(context, product.base, request.node.name.removeprefix("test_"))
         eyes.page.goto(product.base + "/login/")
         eyes.page.fill("input[name=username]", username)
