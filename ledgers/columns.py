@@ -115,7 +115,7 @@ def visits(row: Row) -> str:
 
 
 def remark(row: Row) -> str:
-    """Why the row stands here: carried over, a relapse, merged away, paused."""
+    """Why the row stands here: carried over, a relapse, merged away, paused; and how often somebody was counselled."""
     notes = []
     if row["carried"]:
         notes.append(_g("上期结转"))
@@ -125,6 +125,8 @@ def remark(row: Row) -> str:
         notes.append(_g("中止"))
     if row["left_as"] == Status.MERGED and row["left_on"]:
         notes.append(_g("已并案"))
+    if row["counselled"]:
+        notes.append(_g("已疏导 %(n)s 次") % {"n": row["counselled"]})
     return "，".join(notes)
 
 

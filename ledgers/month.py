@@ -23,6 +23,7 @@ from disputes.inbox.models import Instruction
 from disputes.masking import mask_in, mask_side
 from disputes.models import Agreement, Dispute, Event, EventText, Party, Round
 from disputes.moves import LEAVES, Status
+from followups.counselling.models import CounsellingSession
 from followups.models import ReturnVisit
 from ledgers.columns import COLUMNS, COUNTY, Column, Value
 from villages.models import DESK_ROLES, Code, Role, User
@@ -283,7 +284,7 @@ class Ledger:
         return array("q", self.ids().iterator(chunk_size=2000))
 
     def rows(self, ids: Iterable[int], *, first: int = 1) -> Iterator[dict[str, Any]]:
-        """The rows of these rounds, numbered from `first`; five queries per 500, whatever the whole length."""
+        """The rows of these rounds, numbered from `first`; six queries per 500, whatever the whole length."""
         ids = list(ids) if not isinstance(ids, array) else ids
         for start in range(0, len(ids), CHUNK):
             chunk = list(ids[start : start + CHUNK])
@@ -298,6 +299,7 @@ class Ledger:
         phones, names = self._phones(cases), self._other_names(list(veiled))
         told = self._visits(cases)
         progress = self._progress(cases)
+        counselled = self._counselled(cases)
         instructions = self._instructions(cases) if self.columns is COUNTY else {}
         results = self._earlier_results([row for row in rows if row["no"] != row["dispute__round"]])
         for no, row in enumerate(rows, first):
@@ -338,6 +340,7 @@ class Ledger:
                 "result": row["dispute__result"] if current else results.get(key, ""),
                 "visits": told.get(key, ()),
                 "instructions": instructions.get(case, ()),
+                "counselled": counselled.get(case, 0) if current else 0,
                 "closed_on": timezone.localdate(closed) if current and closed and closed < month.end else None,
                 "carried": row["opened_at"] < month.start,
                 "round": row["no"],
@@ -395,6 +398,11 @@ class Ledger:
             word = words.satisfaction.get(satisfaction) if status == state.DONE else None
             parties[party] = (side, word or words.state[status])
         return {key: list(parties.values()) for key, parties in last.items()}
+
+    def _counselled(self, cases: list[int]) -> dict[int, int]:
+        """How often people of each case were counselled until the month's end: all that the ledger tells of it."""
+        rows = CounsellingSession.objects.filter(referral__dispute__in=cases, starts_at__lt=self.month.end).order_by()
+        return dict(rows.values_list("referral__dispute").annotate(n=Count("pk")))
 
     def _progress(self, cases: list[int]) -> dict[tuple[int, int], str]:
         """The latest words of the work on each round until the month's end, by case and round."""

@@ -677,6 +677,14 @@ def _counsellor(row: CounsellingReferral, by: User) -> str | None:
     return None if row.counsellor_id in (None, by.pk) else _theirs(row)
 
 
+def _not_marked(row: CounsellingReferral, by: User) -> str | None:
+    return _counsellor(row, by) or (_g("已经标记了风险，办案单位和指定的督导都收到了提醒") if row.risk_at else None)
+
+
+def _marked(row: CounsellingReferral, by: User) -> str | None:
+    return _counsellor(row, by) or (None if row.risk_at else _g("现在没有风险标记"))
+
+
 def _author(row: CounsellingReferral, by: User) -> str | None:
     if row.counsellor_id == by.pk or row.sessions.filter(by=by).exists():
         return None
@@ -731,8 +739,8 @@ ACTS: dict[str, Act] = {
     "advise": Act(
         _("给经办人建议"), _COUNSELS, _BY_COUNSELLOR, _counsellor, (_B,), {"advice": _("写下给经办人的建议")}, R._advise
     ),
-    "risk": Act(_("标记风险"), _COUNSELS, _BY_COUNSELLOR, _counsellor, (_B,), {}, R._risk),
-    "calm": Act(_("解除风险标记"), _COUNSELS, _BY_COUNSELLOR, _counsellor, (_B,), {}, R._risk_off),
+    "risk": Act(_("标记风险"), _COUNSELS, _BY_COUNSELLOR, _not_marked, (_B,), {}, R._risk),
+    "calm": Act(_("解除风险标记"), _COUNSELS, _BY_COUNSELLOR, _marked, (_B,), {}, R._risk_off),
     "end": Act(
         _("结束疏导"), _COUNSELS, _BY_COUNSELLOR, _counsellor, (_B,),
         {"how": _("选怎么结束的"), "ended_on": _("填写结束日期，今天的写“今天”")}, R._end,

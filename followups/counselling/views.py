@@ -247,7 +247,12 @@ def _page(
     if opened is None and not supervises and any(one.by_id == user.pk for one in sessions):
         opened = found.read_notes(by=user, at=timezone.now(), request=request)  # one's own
     forms = [
-        {"act": ACTS[name], "name": name, "form": sent if sent and sent.name == name else ActForm(name, found, user)}
+        {
+            "act": ACTS[name],
+            "name": name,
+            "form": sent if sent and sent.name == name else ActForm(name, found, user),
+            "first": name in ("accept", "session"),
+        }
         for name in found.acts_for(user)
         if name != "note" or any(one.by_id == user.pk for one in sessions)
     ]
@@ -260,7 +265,7 @@ def _page(
         "advices": advice_of(found, user) if shown["told"] else [],
         "may_open": supervises and opened is None and bool(shown["done"]),
         "opened": supervises and opened is not None,
-        "passes": any(one["name"] == "pass" for one in forms),
+        "more": any(not one["first"] for one in forms),
         "phones": phones,
         "problem": problem,
         "has_errors": status == 422,

@@ -38,7 +38,7 @@ from tests import factories as f
 from tests.api.situations import ACT_SITUATIONS, SITUATIONS, days_ahead, handle, new, settled, taken
 from tests.api.test_rooms import visit_body
 from tests.samples import JPG, PDF
-from villages.models import Posting
+from villages.models import Posting, User
 
 ROLES = ("assistant", "officer", "supervisor")
 #: Only what the document cannot say is taken out: it does not know which case stands where.
@@ -108,6 +108,7 @@ def counselled(w: SimpleNamespace) -> tuple[CounsellingReferral, CounsellingRefe
     """One referral that waits, and one that the officer, who counsels here, too, has taken and met once."""
     at = timezone.now()
     Posting.objects.create(user=w.officer, office=w.bureau, role="counsellor", valid_from=f.LONG_AGO)
+    w.officer = User.objects.get(pk=w.officer.pk)  # with what the posting opens
     asked, held = (f.counselling(w, taken(w), at=at, to_person=w.officer) for _n in range(2))
     held.act("accept", by=w.officer, at=at, version=1)
     met = {"starts_at": at, "way": "phone", "before": 2, "after": 3, "no_more": True}

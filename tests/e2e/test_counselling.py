@@ -57,7 +57,8 @@ def test_counselling_from_referral_to_note(sign_in):
     form.locator("[name=note]").fill(WORDS)
     counsellor.submit("记一次疏导")
     assert WORDS in counsellor.text(), counsellor.text()
-    counsellor.submit("标记风险")
+    counsellor.page.locator("#act-risk summary").click()
+    counsellor.submit("确认标记风险")
     counsellor.look("under-way")
 
     officer.go(f"/disputes/{number}/")

@@ -160,6 +160,7 @@ def test_who_is_not_concerned_sees_the_count(w, case, sign_in) -> None:
     assert "已疏导 1 次" in desk.get(f"/disputes/{case.case_no}/").content.decode()
     page = desk.get(f"/counselling/{row.uid}/").content.decode()
     assert "马文林最近话很少" in page and "已疏导 1 次" in page and "村卫生室" not in page
+    assert "已疏导 1 次" in desk.get("/ledger/").content.decode()
     town = sign_in(w.town_supervisor).get("/counselling/").content.decode()
     assert "已疏导 1 次" in town and "马文林" not in town and "话很少" not in town
     theirs = sign_in(w.counsellor)

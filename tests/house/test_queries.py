@@ -58,8 +58,8 @@ LISTS: dict[str, tuple[str, int]] = {
     "referrals/": ("officer", 10),
     "counselling/": ("officer", 10),
     "notices/": ("officer", 10),
-    "ledger/": ("officer", 19),
-    "ledger/download/": ("officer", 18),
+    "ledger/": ("officer", 20),
+    "ledger/download/": ("officer", 19),
     "api/v1/areas/": ("officer", 9),
     "api/v1/offices/": ("officer", 9),
     "api/v1/me/": ("officer", 9),
@@ -75,9 +75,15 @@ LISTS: dict[str, tuple[str, int]] = {
     "api/v1/referrals/": ("officer", 13),
     "api/v1/counselling/": ("officer", 13),
     "api/v1/notices/": ("officer", 13),
+<<<<<<< HEAD
     "api/v1/todo/": ("officer", 31),
     "api/v1/hand-overs/": ("officer", 13),
     "api/v1/ledger/": ("officer", 24),
+||||||| b4ae09f
+    "api/v1/ledger/": ("officer", 24),
+=======
+    "api/v1/ledger/": ("officer", 25),
+>>>>>>> b/main
     "api/v1/sessions/": ("officer", 11),
     "api/v1/sessions/invitations/": ("officer", 12),
     "api/v1/sessions/rooms/": ("officer", 9),
