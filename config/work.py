@@ -78,7 +78,7 @@ HIGH = frozenset({Dispute.Danger.RED, Dispute.Danger.ORANGE})
 MEETINGS_AHEAD = dt.timedelta(days=7)
 
 
-@dataclass
+@dataclass(slots=True)
 class Todo:
     """One thing to do: what, by when, and the one button that does it."""
 

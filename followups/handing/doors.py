@@ -88,8 +88,7 @@ def put_off(
 def take_back(*, by: User, at: dt.datetime, key: str, case_no: str = "", request: Any = None) -> bool:
     """A to-do that was put off stands in the list again; False when it was not held back."""
     with transaction.atomic():
-        held = Deferral.objects.filter(user=by, key=key, undone_at=None)
-        if not held.update(undone_at=at):
+        if not Deferral.objects.filter(user=by, key=key).take_back(at):
             return False
         _log(by, at, case_no, request, did="defer_undone", key=key)
     return True
@@ -148,7 +147,7 @@ def hand_visits(
         moving = list(rows.exclude(assignee=to).values_list("pk", flat=True))
         if not moving:
             return None
-        ReturnVisit.objects.filter(pk__in=moving).update(assignee=to)
+        ReturnVisit.objects.filter(pk__in=moving).give(to)
         return case.append_event(
             "visit_handed", by=by, at=at, text=reason, facts={"assignee": to.pk, "visits": moving}, request=request
         )
@@ -228,7 +227,7 @@ def begin_hand_over(
             ]
             if not items:
                 raise MoveRefused(_("%(name)s 在本单位没有要交接的事") % {"name": leaver.name})
-            HandedItem.objects.bulk_create(items, batch_size=500)
+            HandedItem.objects.write_down(items)
             detail = {"did": "hand_over", "from": leaver.username, "items": len(items), "uid": str(uid)}
             county = office.area.county_code or NO_COUNTY
             record(action="move", actor=by, county=county, subject=office.code, detail=detail, at=at, request=request)

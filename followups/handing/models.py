@@ -18,6 +18,10 @@ class DeferralQuerySet(models.QuerySet["Deferral"]):
         """Those that hold something back today; on its day a thing comes back by itself."""
         return self.filter(undone_at=None, until__gt=today)
 
+    def take_back(self, at: dt.datetime) -> int:
+        """How many of them no longer hold anything back; the day on which each began is kept."""
+        return self.filter(undone_at=None).update(undone_at=at)
+
 
 class Deferral(models.Model):
     """One to-do that its person put off, and why; the legal due date is untouched and stands beside it.
@@ -61,6 +65,12 @@ class HandOver(models.Model):
         return str(self.uid)
 
 
+class HandedItemQuerySet(models.QuerySet["HandedItem"]):
+    def write_down(self, items: list[HandedItem]) -> None:
+        """Everything that a hand-over will move, before anything moves."""
+        self.bulk_create(items, batch_size=500)
+
+
 class HandedItem(models.Model):
     """One thing that a hand-over moves: a case with its handler, the visits of a case, or the chair of a session."""
 
@@ -81,6 +91,8 @@ class HandedItem(models.Model):
     to = models.ForeignKey(User, models.PROTECT, related_name="+", db_index=False)
     state = models.CharField(max_length=8, choices=State.choices, default=State.PENDING)
     why = models.CharField(max_length=300, blank=True)  # the sentence of the refusal
+
+    objects = HandedItemQuerySet.as_manager()
 
     class Meta:
         ordering = ["pk"]
