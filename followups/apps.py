@@ -9,12 +9,13 @@ class FollowupsConfig(AppConfig):
         from disputes import drafts, moves, panels
         from disputes.field.models import on_alarm
         from disputes.papers import kinds
-        from followups import alarms, panel, papers, visits
+        from followups import alarms, notice_panel, panel, papers, visits
         from followups.reactions import react
 
         moves.after(react)
         on_alarm(alarms.warn)
         moves.guard("close", visits.why_visits_missing)
         panels.add(_("回访"), panel.visits_section, key="visits")
+        panels.add(_("提醒"), notice_panel.reminders_section, key="reminders", order=80)
         drafts.KINDS["visit"] = visits.draft_url
         kinds.add(papers.RETURN_VISIT)
