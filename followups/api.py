@@ -1,11 +1,10 @@
-"""The API of this room: return visits to make and made, recording and waiving them, and the caller's notices."""
+"""The API of this room: return visits to make and made, recording and waiving them."""
 
 from __future__ import annotations
 
 import datetime as dt
 from typing import Any
 
-from django.db.models import QuerySet
 from django.http import QueryDict
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
@@ -21,14 +20,27 @@ from audit.models import record_read_once
 from audit.rest import ByDay, Day, Pick, Room, Strict, Text, Whole, YesNo, idempotent
 from disputes.api import CASE_NO, EventShown, Named, Viewer, named, show_event
 from disputes.models import Dispute, Party
+<<<<<<< HEAD
 from disputes.moves import Tier
 from followups import notices, relapse, visits
 from followups.counselling import api as counselling
+||||||| 0e9f009
+from followups import notices, visits
+=======
+from followups import danger, visits
+>>>>>>> d/main
 from followups.filters import WHENS, VisitFilter
+<<<<<<< HEAD
 from followups.handing import doors
 from followups.handing.api import HandBody, HandedShown
 from followups.models import Notice, ReturnVisit
 from followups.oversight_api import Oversight
+||||||| 0e9f009
+from followups.models import Notice, ReturnVisit
+=======
+from followups.models import ReturnVisit
+from followups.notice_api import Mutes, Notices, Outbox
+>>>>>>> d/main
 from villages.models import User
 
 # --- what is sent back ------------------------------------------------------------------------------------------------
@@ -87,21 +99,6 @@ class VisitsOfCase(serializers.Serializer):
     made = VisitShown(many=True)
     lacking = serializers.ListField(child=serializers.IntegerField(), help_text=_("还没有回访到的当事人 id"))
     check = CheckShown(allow_null=True, help_text=_("等着核实的反弹苗头"))
-
-
-class NoticeShown(serializers.Serializer):
-    id = serializers.IntegerField()
-    kind = serializers.CharField()
-    case_no = serializers.CharField(help_text=_("看不到案件的人没有；走访记录的通知没有"))
-    capture = serializers.UUIDField(allow_null=True, help_text=_("走访记录的编号"))
-    whistle = serializers.UUIDField(allow_null=True, help_text=_("哪次吹哨"))
-    text = serializers.CharField()
-    created_at = serializers.DateTimeField()
-    read_at = serializers.DateTimeField(allow_null=True)
-
-
-class MarkedRead(serializers.Serializer):
-    marked = serializers.IntegerField(help_text=_("刚标为已读的条数"))
 
 
 def show_visit(visit: ReturnVisit, case: Dispute, viewer: Viewer) -> dict[str, Any]:
@@ -301,6 +298,7 @@ class Followups(Oversight, Room):
         event = visits.waive_visit(case=case, party=party, by=user, at=timezone.now(), request=request._request, **sent)
         return Response(show_event(event, Viewer(case, user)), status=201)
 
+<<<<<<< HEAD
     @extend_schema(
         operation_id="followups_check",
         summary=_("核实反弹"),
@@ -349,17 +347,66 @@ class Notices(Room):
     def read_all(self, request: Request) -> Response:
         return Response({"marked": notices.mark_read(request.user)})  # type: ignore[arg-type]
 
+||||||| 0e9f009
+
+class Notices(Room):
+    """What was told to the caller."""
+
+    serializer_class = NoticeShown
+    queryset = Notice.objects.none()
+    lookup_value_regex = "[0-9]{1,15}"
+
+    def own(self) -> QuerySet[Notice]:
+        return Notice.objects.visible_to(self.request.user).select_related(*notices.SHOWN)  # type: ignore[arg-type]
+
+    @extend_schema(operation_id="notices_list", summary=_("通知，新的在前"), responses=NoticeShown(many=True))
+    def list(self, request: Request) -> Response:
+        self.asked(Strict)
+        found = self.paginate_queryset(self.own()) or []
+        return self.get_paginated_response(
+            [
+                {
+                    **{name: getattr(row, name) for name in ("kind", "created_at", "read_at", "text", "case_no")},
+                    "id": row.pk,
+                    "capture": row.capture.uid if row.capture else None,
+                    "whistle": row.call.whistle.uid if row.call else None,
+                }
+                for row in notices.with_words(found, request.user)  # type: ignore[arg-type]
+            ]
+        )
+
+    @extend_schema(operation_id="notices_read_all", summary=_("全部标为已读"), request=None, responses=MarkedRead)
+    @action(detail=False, methods=["post"], url_path="read", pagination_class=None)
+    def read_all(self, request: Request) -> Response:
+        return Response({"marked": notices.mark_read(request.user)})  # type: ignore[arg-type]
+
+=======
+>>>>>>> d/main
     @extend_schema(
-        operation_id="notices_read",
-        summary=_("标为已读"),
-        parameters=[OpenApiParameter("id", int, OpenApiParameter.PATH)],
+        operation_id="followups_danger_seen",
+        summary=_("已知悉案件的危险"),
+        parameters=[CASE_NO],
         request=None,
-        responses=MarkedRead,
+        responses={201: EventShown},
     )
-    @action(detail=True, methods=["post"])
-    def read(self, request: Request, pk: str) -> Response:
-        row = get_object_or_404(self.own(), pk=int(pk))
-        return Response({"marked": notices.mark_read(request.user, row.pk)})  # type: ignore[arg-type]
+    @action(detail=True, methods=["post"], url_path="danger-seen")
+    @idempotent
+    def danger_seen(self, request: Request, case_no: str) -> Response:
+        case = self.case(case_no)
+        user: User = request.user  # type: ignore[assignment]
+        event = danger.acknowledge(case, by=user, at=timezone.now(), request=request._request)
+        return Response(show_event(event, Viewer(case, user)), status=201)
 
 
+<<<<<<< HEAD
 routes = [("followups", Followups, "followup"), ("notices", Notices, "notice"), *counselling.routes]
+||||||| 0e9f009
+routes = [("followups", Followups, "followup"), ("notices", Notices, "notice")]
+=======
+routes = [
+    ("followups", Followups, "followup"),
+    ("notices", Notices, "notice"),
+    ("mutes", Mutes, "mute"),
+    ("reminders", Outbox, "reminder"),
+]
+>>>>>>> d/main

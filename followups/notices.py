@@ -87,9 +87,13 @@ SHOWN = ("dispute", "capture__village__parent", "event", "reminder", "call__offi
 
 def of(user: User) -> NoticeQuerySet:
     """This person's notices, unread first, then newest first."""
+    return in_order(Notice.objects.visible_to(user))
+
+
+def in_order(rows: NoticeQuerySet) -> NoticeQuerySet:
+    """Unread first, then newest first, with what their words need."""
     read = ExpressionWrapper(Q(read_at__isnull=False), BooleanField())
-    rows = Notice.objects.visible_to(user).select_related(*SHOWN)
-    return rows.annotate(is_read=read).order_by("is_read", "-pk")
+    return rows.select_related(*SHOWN).annotate(is_read=read).order_by("is_read", "-pk")
 
 
 def with_words(notices: Iterable[Notice], viewer: User) -> list[Notice]:

@@ -2,8 +2,14 @@
 
 from django.urls import include, path
 
+<<<<<<< HEAD
 from followups import coverage_views, views
 from followups.handing import views as handing
+||||||| 0e9f009
+from followups import views
+=======
+from followups import notice_views, operator_views, views
+>>>>>>> d/main
 
 urlpatterns = [
     path("healthz/reminders/", views.healthz_reminders, name="healthz_reminders"),
@@ -15,6 +21,7 @@ urlpatterns = [
     path("followups/<str:case_no>/", views.visit, name="visit"),
     path("followups/<str:case_no>/relapse/", views.check, name="relapse"),
     path("followups/<str:case_no>/waive/<int:party>/", views.waive, name="waive"),
+<<<<<<< HEAD
     path("followups/<str:case_no>/hand/", handing.visits, name="hand-visits"),
     path("hand-over/", handing.hand_over, name="hand-over"),
     path("hand-over/<uuid:uid>/", handing.receipt, name="hand-over-receipt"),
@@ -22,4 +29,21 @@ urlpatterns = [
     path("notices/", views.notices_page, name="notices"),
     path("notices/read/", views.read_all, name="notices_read"),
     path("notices/<int:pk>/read/", views.read_one, name="notice_read"),
+||||||| 0e9f009
+    path("notices/", views.notices_page, name="notices"),
+    path("notices/read/", views.read_all, name="notices_read"),
+    path("notices/<int:pk>/read/", views.read_one, name="notice_read"),
+=======
+    path("followups/<str:case_no>/danger-seen/", notice_views.danger_seen, name="danger_seen"),
+    path("notices/", notice_views.notices_page, name="notices"),
+    path("notices/read/", notice_views.read_all, name="notices_read"),
+    path("notices/undo/", notice_views.undo, name="notices_undo"),
+    path("notices/<int:pk>/read/", notice_views.read_one, name="notice_read"),
+    path("notices/<int:pk>/open/", notice_views.open_one, name="notice_open"),
+    path("notices/<int:pk>/read-case/", notice_views.read_case, name="notice_read_case"),
+    path("notices/cases/<str:case_no>/mute/", notice_views.mute, name="notice_mute"),
+    path("manage/reminders/", operator_views.reminders, name="manage_reminders"),
+    path("manage/reminders/retry/", operator_views.retry, name="manage_reminders_retry"),
+    path("me/notices/", notice_views.settings_page, name="notice_settings"),
+>>>>>>> d/main
 ]

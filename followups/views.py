@@ -1,4 +1,4 @@
-"""The queue of visits, the visit form, notices, and whether reminders flow."""
+"""The queue of visits, the visit form, and whether reminders flow."""
 
 from __future__ import annotations
 
@@ -20,8 +20,14 @@ from disputes import drafts
 from disputes.codes import names as code_names
 from disputes.codes import type_name
 from disputes.models import Dispute, FactsMissing, MoveRefused, NotYours
+<<<<<<< HEAD
 from followups import notices, panel, pump, relapse, visits
 from followups.coverage import oversees
+||||||| 0e9f009
+from followups import notices, panel, pump, visits
+=======
+from followups import panel, pump, visits
+>>>>>>> d/main
 from followups.filters import VisitFilter
 from followups.forms import CheckForm, VisitForm, WaiverForm
 from followups.models import ReturnVisit
@@ -263,26 +269,3 @@ def waive(request: SignedInRequest, case_no: str, party: int) -> HttpResponse:
         return _visit_page(request, case, VisitForm(**options), refused=refused.sentence, status=409)
     messages.success(request, _("已办理书面免访"))
     return redirect("visit", case_no=case.case_no)
-
-
-# --- notices ---------------------------------------------------------------------------------------------------------
-@require_GET
-def notices_page(request: SignedInRequest) -> HttpResponse:
-    """One's notices, unread first."""
-    page = numbered(request, notices.of(request.user))
-    rows = notices.with_words(page.object_list, request.user)
-    return render(request, "followups/notices.html", {"page": page, "rows": rows})
-
-
-@require_POST
-def read_all(request: SignedInRequest) -> HttpResponse:
-    notices.mark_read(request.user)
-    return redirect("notices")
-
-
-@require_POST
-def read_one(request: SignedInRequest, pk: int) -> HttpResponse:
-    if not notices.of(request.user).filter(pk=pk).exists():
-        raise Http404
-    notices.mark_read(request.user, pk)
-    return redirect("notices")

@@ -3,6 +3,7 @@
 import json
 import multiprocessing
 import time
+from types import SimpleNamespace
 
 import pytest
 from kombu import Connection
@@ -71,3 +72,23 @@ def test_processes_that_bind_the_same_queue_at_once_agree_on_one_table(folder):
         process.join()
     assert json.loads((folder / "control/celery.exchange").read_text()) == [["celery", "", "celery"]]
     assert [path.name for path in (folder / "control").iterdir()] == ["celery.exchange"]
+
+
+def test_a_message_that_a_full_redis_does_not_give_up_leaves_the_workers_hands(monkeypatch):
+    """Else a worker with room for one waits for ever, after an outage that was over in a second."""
+    from kombu.transport import redis
+    from redis.exceptions import OutOfMemoryError
+
+    from config.broker import RedisQoS, RedisTransport
+
+    def refuse(self, delivery_tag, pipe=None):
+        raise OutOfMemoryError
+
+    assert Connection("redis://127.0.0.1:1/0").get_transport_cls() is RedisTransport
+    monkeypatch.setattr(redis.QoS, "_remove_from_indices", refuse)
+    held = RedisQoS(SimpleNamespace(do_restore=False), prefetch_count=1)
+    held._delivered["tick"] = object()
+    assert not held.can_consume()
+    held.ack("tick")
+    held._flush()
+    assert held.can_consume()

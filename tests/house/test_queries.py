@@ -18,8 +18,14 @@ from disputes.models import Dispute
 from disputes.referrals.models import Referral
 from disputes.safe.models import Task
 from disputes.sessions.models import Venue
+<<<<<<< HEAD
 from followups.handing.models import HandOver
 from followups.models import Notice
+||||||| 0e9f009
+from followups.models import Notice
+=======
+from followups.models import Mute, Notice, Reminder
+>>>>>>> d/main
 from followups.reactions import react
 from tests import factories
 from tests.access.inventory import addresses
@@ -58,8 +64,18 @@ LISTS: dict[str, tuple[str, int]] = {
     "referrals/": ("officer", 10),
     "counselling/": ("officer", 10),
     "notices/": ("officer", 10),
+<<<<<<< HEAD
     "ledger/": ("officer", 20),
     "ledger/download/": ("officer", 19),
+||||||| 0e9f009
+    "ledger/": ("officer", 19),
+    "ledger/download/": ("officer", 18),
+=======
+    "me/notices/": ("officer", 10),
+    "manage/reminders/": ("sysadmin", 10),
+    "ledger/": ("officer", 19),
+    "ledger/download/": ("officer", 18),
+>>>>>>> d/main
     "api/v1/areas/": ("officer", 9),
     "api/v1/offices/": ("officer", 9),
     "api/v1/me/": ("officer", 9),
@@ -78,6 +94,7 @@ LISTS: dict[str, tuple[str, int]] = {
 <<<<<<< HEAD
     "api/v1/todo/": ("officer", 31),
     "api/v1/hand-overs/": ("officer", 13),
+    "api/v1/notices/cases/": ("officer", 13),
     "api/v1/ledger/": ("officer", 24),
 ||||||| b4ae09f
     "api/v1/ledger/": ("officer", 24),
@@ -111,6 +128,8 @@ NO_LISTS = {
     "api/v1/schema/",
     "api/v1/docs/",
     "api/v1/deadlines/",
+    "api/v1/mutes/",
+    "api/v1/reminders/",
     "api/v1/codes/",
     "api/v1/calendar/",
     "api/v1/papers/",  # lists one case, named in the query: tests/api/test_papers.py
@@ -140,6 +159,10 @@ def more(w: SimpleNamespace, n: int) -> None:
     factories.blow(case, w.assistant, w.department_office, w.room, at=at)
     Notice.objects.create(user=w.officer, dispute=case, kind="return", created_at=at)
     Notice.objects.create(user=w.officer, capture=heard, kind="alarm", created_at=at)
+    Mute.objects.create(user=w.officer, dispute=case, at=at)
+    Reminder.objects.create(
+        dispute=case, kind="due", slot="2026-03-02/1", recipient=w.officer, due_at=at, state="failed"
+    )
     settled = {"side_a": f"马{n}", "side_b": "王世昌", "words": "说开了", "found": "calm"}
     walk.capture(by=w.assistant, at=at, facts=settled, spot={"chair": w.village_mediator})
     held = factories.register(w, at=at)
