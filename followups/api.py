@@ -20,27 +20,15 @@ from audit.models import record_read_once
 from audit.rest import ByDay, Day, Pick, Room, Strict, Text, Whole, YesNo, idempotent
 from disputes.api import CASE_NO, EventShown, Named, Viewer, named, show_event
 from disputes.models import Dispute, Party
-<<<<<<< HEAD
 from disputes.moves import Tier
-from followups import notices, relapse, visits
+from followups import danger, relapse, visits
 from followups.counselling import api as counselling
-||||||| 0e9f009
-from followups import notices, visits
-=======
-from followups import danger, visits
->>>>>>> d/main
 from followups.filters import WHENS, VisitFilter
-<<<<<<< HEAD
 from followups.handing import doors
 from followups.handing.api import HandBody, HandedShown
-from followups.models import Notice, ReturnVisit
-from followups.oversight_api import Oversight
-||||||| 0e9f009
-from followups.models import Notice, ReturnVisit
-=======
 from followups.models import ReturnVisit
 from followups.notice_api import Mutes, Notices, Outbox
->>>>>>> d/main
+from followups.oversight_api import Oversight
 from villages.models import User
 
 # --- what is sent back ------------------------------------------------------------------------------------------------
@@ -298,7 +286,6 @@ class Followups(Oversight, Room):
         event = visits.waive_visit(case=case, party=party, by=user, at=timezone.now(), request=request._request, **sent)
         return Response(show_event(event, Viewer(case, user)), status=201)
 
-<<<<<<< HEAD
     @extend_schema(
         operation_id="followups_check",
         summary=_("核实反弹"),
@@ -315,73 +302,6 @@ class Followups(Oversight, Room):
         event = relapse.decide(case=case, by=user, at=timezone.now(), facts=facts, request=request._request)
         return Response(show_event(event, Viewer(case, user)), status=201)
 
-
-class Notices(Room):
-    """What was told to the caller."""
-
-    serializer_class = NoticeShown
-    queryset = Notice.objects.none()
-    lookup_value_regex = "[0-9]{1,15}"
-
-    def own(self) -> QuerySet[Notice]:
-        return Notice.objects.visible_to(self.request.user).select_related(*notices.SHOWN)  # type: ignore[arg-type]
-
-    @extend_schema(operation_id="notices_list", summary=_("通知，新的在前"), responses=NoticeShown(many=True))
-    def list(self, request: Request) -> Response:
-        self.asked(Strict)
-        found = self.paginate_queryset(self.own()) or []
-        return self.get_paginated_response(
-            [
-                {
-                    **{name: getattr(row, name) for name in ("kind", "created_at", "read_at", "text", "case_no")},
-                    "id": row.pk,
-                    "capture": row.capture.uid if row.capture else None,
-                    "whistle": row.call.whistle.uid if row.call else None,
-                }
-                for row in notices.with_words(found, request.user)  # type: ignore[arg-type]
-            ]
-        )
-
-    @extend_schema(operation_id="notices_read_all", summary=_("全部标为已读"), request=None, responses=MarkedRead)
-    @action(detail=False, methods=["post"], url_path="read", pagination_class=None)
-    def read_all(self, request: Request) -> Response:
-        return Response({"marked": notices.mark_read(request.user)})  # type: ignore[arg-type]
-
-||||||| 0e9f009
-
-class Notices(Room):
-    """What was told to the caller."""
-
-    serializer_class = NoticeShown
-    queryset = Notice.objects.none()
-    lookup_value_regex = "[0-9]{1,15}"
-
-    def own(self) -> QuerySet[Notice]:
-        return Notice.objects.visible_to(self.request.user).select_related(*notices.SHOWN)  # type: ignore[arg-type]
-
-    @extend_schema(operation_id="notices_list", summary=_("通知，新的在前"), responses=NoticeShown(many=True))
-    def list(self, request: Request) -> Response:
-        self.asked(Strict)
-        found = self.paginate_queryset(self.own()) or []
-        return self.get_paginated_response(
-            [
-                {
-                    **{name: getattr(row, name) for name in ("kind", "created_at", "read_at", "text", "case_no")},
-                    "id": row.pk,
-                    "capture": row.capture.uid if row.capture else None,
-                    "whistle": row.call.whistle.uid if row.call else None,
-                }
-                for row in notices.with_words(found, request.user)  # type: ignore[arg-type]
-            ]
-        )
-
-    @extend_schema(operation_id="notices_read_all", summary=_("全部标为已读"), request=None, responses=MarkedRead)
-    @action(detail=False, methods=["post"], url_path="read", pagination_class=None)
-    def read_all(self, request: Request) -> Response:
-        return Response({"marked": notices.mark_read(request.user)})  # type: ignore[arg-type]
-
-=======
->>>>>>> d/main
     @extend_schema(
         operation_id="followups_danger_seen",
         summary=_("已知悉案件的危险"),
@@ -398,15 +318,10 @@ class Notices(Room):
         return Response(show_event(event, Viewer(case, user)), status=201)
 
 
-<<<<<<< HEAD
-routes = [("followups", Followups, "followup"), ("notices", Notices, "notice"), *counselling.routes]
-||||||| 0e9f009
-routes = [("followups", Followups, "followup"), ("notices", Notices, "notice")]
-=======
 routes = [
     ("followups", Followups, "followup"),
     ("notices", Notices, "notice"),
     ("mutes", Mutes, "mute"),
     ("reminders", Outbox, "reminder"),
+    *counselling.routes,
 ]
->>>>>>> d/main

@@ -9,15 +9,9 @@ class FollowupsConfig(AppConfig):
         from disputes import drafts, moves, panels
         from disputes.field.models import on_alarm
         from disputes.papers import kinds
-<<<<<<< HEAD
-        from followups import alarms, panel, papers, visits
+        from followups import alarms, notice_panel, panel, papers, visits
         from followups.counselling import panel as counselling
         from followups.handing.doors import count_open_work
-||||||| 0e9f009
-        from followups import alarms, panel, papers, visits
-=======
-        from followups import alarms, notice_panel, panel, papers, visits
->>>>>>> d/main
         from followups.reactions import react
         from villages import leaving
 

@@ -2,14 +2,8 @@
 
 from django.urls import include, path
 
-<<<<<<< HEAD
-from followups import coverage_views, views
+from followups import coverage_views, notice_views, operator_views, views
 from followups.handing import views as handing
-||||||| 0e9f009
-from followups import views
-=======
-from followups import notice_views, operator_views, views
->>>>>>> d/main
 
 urlpatterns = [
     path("healthz/reminders/", views.healthz_reminders, name="healthz_reminders"),
@@ -21,19 +15,10 @@ urlpatterns = [
     path("followups/<str:case_no>/", views.visit, name="visit"),
     path("followups/<str:case_no>/relapse/", views.check, name="relapse"),
     path("followups/<str:case_no>/waive/<int:party>/", views.waive, name="waive"),
-<<<<<<< HEAD
     path("followups/<str:case_no>/hand/", handing.visits, name="hand-visits"),
     path("hand-over/", handing.hand_over, name="hand-over"),
     path("hand-over/<uuid:uid>/", handing.receipt, name="hand-over-receipt"),
     path("", include("followups.counselling.urls")),
-    path("notices/", views.notices_page, name="notices"),
-    path("notices/read/", views.read_all, name="notices_read"),
-    path("notices/<int:pk>/read/", views.read_one, name="notice_read"),
-||||||| 0e9f009
-    path("notices/", views.notices_page, name="notices"),
-    path("notices/read/", views.read_all, name="notices_read"),
-    path("notices/<int:pk>/read/", views.read_one, name="notice_read"),
-=======
     path("followups/<str:case_no>/danger-seen/", notice_views.danger_seen, name="danger_seen"),
     path("notices/", notice_views.notices_page, name="notices"),
     path("notices/read/", notice_views.read_all, name="notices_read"),
@@ -45,5 +30,4 @@ urlpatterns = [
     path("manage/reminders/", operator_views.reminders, name="manage_reminders"),
     path("manage/reminders/retry/", operator_views.retry, name="manage_reminders_retry"),
     path("me/notices/", notice_views.settings_page, name="notice_settings"),
->>>>>>> d/main
 ]

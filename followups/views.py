@@ -20,14 +20,8 @@ from disputes import drafts
 from disputes.codes import names as code_names
 from disputes.codes import type_name
 from disputes.models import Dispute, FactsMissing, MoveRefused, NotYours
-<<<<<<< HEAD
-from followups import notices, panel, pump, relapse, visits
+from followups import panel, pump, relapse, visits
 from followups.coverage import oversees
-||||||| 0e9f009
-from followups import notices, panel, pump, visits
-=======
-from followups import panel, pump, visits
->>>>>>> d/main
 from followups.filters import VisitFilter
 from followups.forms import CheckForm, VisitForm, WaiverForm
 from followups.models import ReturnVisit

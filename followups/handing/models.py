@@ -68,7 +68,7 @@ class HandOver(models.Model):
 class HandedItemQuerySet(models.QuerySet["HandedItem"]):
     def write_down(self, items: list[HandedItem]) -> None:
         """Everything that a hand-over will move, before anything moves."""
-        self.bulk_create(items, batch_size=500)
+        self.bulk_create(items, batch_size=500)  # type: ignore[arg-type]
 
 
 class HandedItem(models.Model):

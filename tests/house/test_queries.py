@@ -18,14 +18,8 @@ from disputes.models import Dispute
 from disputes.referrals.models import Referral
 from disputes.safe.models import Task
 from disputes.sessions.models import Venue
-<<<<<<< HEAD
 from followups.handing.models import HandOver
-from followups.models import Notice
-||||||| 0e9f009
-from followups.models import Notice
-=======
 from followups.models import Mute, Notice, Reminder
->>>>>>> d/main
 from followups.reactions import react
 from tests import factories
 from tests.access.inventory import addresses
@@ -64,18 +58,10 @@ LISTS: dict[str, tuple[str, int]] = {
     "referrals/": ("officer", 10),
     "counselling/": ("officer", 10),
     "notices/": ("officer", 10),
-<<<<<<< HEAD
-    "ledger/": ("officer", 20),
-    "ledger/download/": ("officer", 19),
-||||||| 0e9f009
-    "ledger/": ("officer", 19),
-    "ledger/download/": ("officer", 18),
-=======
     "me/notices/": ("officer", 10),
     "manage/reminders/": ("sysadmin", 10),
-    "ledger/": ("officer", 19),
-    "ledger/download/": ("officer", 18),
->>>>>>> d/main
+    "ledger/": ("officer", 20),
+    "ledger/download/": ("officer", 19),
     "api/v1/areas/": ("officer", 9),
     "api/v1/offices/": ("officer", 9),
     "api/v1/me/": ("officer", 9),
@@ -91,16 +77,9 @@ LISTS: dict[str, tuple[str, int]] = {
     "api/v1/referrals/": ("officer", 13),
     "api/v1/counselling/": ("officer", 13),
     "api/v1/notices/": ("officer", 13),
-<<<<<<< HEAD
     "api/v1/todo/": ("officer", 31),
     "api/v1/hand-overs/": ("officer", 13),
-    "api/v1/notices/cases/": ("officer", 13),
-    "api/v1/ledger/": ("officer", 24),
-||||||| b4ae09f
-    "api/v1/ledger/": ("officer", 24),
-=======
     "api/v1/ledger/": ("officer", 25),
->>>>>>> b/main
     "api/v1/sessions/": ("officer", 11),
     "api/v1/sessions/invitations/": ("officer", 12),
     "api/v1/sessions/rooms/": ("officer", 9),
