@@ -228,7 +228,7 @@ def test_every_kind_of_notice_has_its_words(w, case):
 
     kinds = {"may_escalate", "relapse", "alarm", "alarm_again", *Reminder.Kind.values}
     kinds |= {"whistle", "whistle_off", *(f"whistle_{answer.to}" for answer in ANSWERS.values())}
-    whom = ("desk", "person", "invited", "receiver", "sender", "police")
+    whom = ("desk", "person", "invited", "receiver", "sender", "police", "counsellors", "desk_and_the_named")
     tellers = {
         reactions.tell_who_asked,
         reactions.tell_who_visits,
