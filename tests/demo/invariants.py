@@ -34,7 +34,7 @@ from followups.planning import plan_rules
 from followups.reactions import reacting_kinds
 from followups.visits import parties_without_visit
 from ledgers.month import Month
-from villages.models import User
+from villages.models import Role, User
 
 day = timezone.localdate
 #: Within these the numbers of papers run; a cover's year is that of its issue only.
@@ -226,6 +226,9 @@ def acts_were_possible_for_who_acted() -> None:
             row = Referral.objects.get(uid=event.facts["referral"])
             answers = people[event.by_id].scope.responds if row.to_office_id else desks
             assert (row.to_office_id or row.desk_id) in answers, event.kind
+            continue
+        if event.kind.startswith("counsel_") and event.kind not in ("counsel_asked", "counsel_off"):
+            assert people[event.by_id].scope.has(Role.COUNSELLOR), event.kind
             continue
         assert desks, event.kind
         if event.kind in MOVES and event.kind not in ("escalate", "return", "hand_down"):

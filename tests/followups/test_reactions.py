@@ -46,6 +46,7 @@ def test_what_upper_rooms_registered_below():
         (40, "whistles"),
         (45, "papers"),
         (50, "visits"),
+        (52, "counselling"),
         (55, "referrals"),
         (60, "sources"),
         (70, "links"),
