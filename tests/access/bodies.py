@@ -222,12 +222,6 @@ def _json(county: County, route: str, case: Dispute, username: str, today: str) 
         "answer": {"answer": "换人主持"},
         "waive": REASON,
         "hand": {"to": username},
-        "hand-overs": {
-            "office": county.w.committee.code,
-            "leaver": county.w.grid.username,
-            "to": county.w.assistant.username,
-            "reason": "调走了",
-        },
     }.get(last, REASON)
 
 
