@@ -241,12 +241,6 @@ def _json(county: County, route: str, case: Dispute, username: str, today: str) 
         "waive": REASON,
         "relapse": {"confirmed": False, **REASON},
         "hand": {"to": username},
-        "hand-overs": {
-            "office": county.w.committee.code,
-            "leaver": county.w.grid.username,
-            "to": county.w.assistant.username,
-            "reason": "调走了",
-        },
         "urge": {"words": "快到期了"},
     }.get(last, REASON)
 
