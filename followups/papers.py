@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from django.utils import timezone
 from django.utils.translation import gettext as _g
 from django.utils.translation import gettext_lazy as _
@@ -10,6 +12,7 @@ from disputes.models import Agreement, Dispute
 from disputes.papers import words
 from disputes.papers.kinds import Kind, Source, Values
 from followups.models import ReturnVisit
+from followups.visits import performed_words, topic_names
 
 
 def visits_made(case: Dispute) -> list[ReturnVisit]:
@@ -26,7 +29,7 @@ def why_not(case: Dispute, agreement: Agreement | None) -> str | None:
 
 
 def gather(source: Source) -> Values:
-    rows = visits_made(source.case)
+    rows, topics = visits_made(source.case), topic_names()
     return {
         "回访事由": "、".join(dict.fromkeys(str(row.get_reason_display()) for row in rows)),
         "回访": [
@@ -34,22 +37,24 @@ def gather(source: Source) -> Values:
                 "时间": words.day(row.visited_on),
                 "方式": str(row.get_way_display()),
                 "对象": row.party.name,
-                "情况": told(row),
+                "情况": told(row, topics),
             }
             for row in rows
         ],
     }
 
 
-def told(row: ReturnVisit) -> str:
+def told(row: ReturnVisit, topics: Mapping[str, str]) -> str:
     """One visit in words: performance, satisfaction, signs of escalation, what was done (the record's 情况)."""
+    taught = " ".join(filter(None, [topics.get(row.topic, row.topic), row.education]))
     parts = (
-        ("协议履行", row.get_performance_display()),
+        ("协议履行", "，".join(filter(None, performed_words(row)))),
         ("对处理结果", row.get_satisfaction_display()),
         ("思想动态", row.get_mind_display()),
         ("诉求和原话", row.demands),
-        ("法治宣传", row.education),
-        ("情绪疏导", row.calming),
+        ("法治宣传", taught),
+        ("情绪疏导", row.calming or ("已做" if row.calmed else "")),
+        ("结论", row.get_conclusion_display()),
     )
     on = f"登记于{words.day(timezone.localdate(row.entered_at))}" if row.entered_at else ""
     who = f"回访人{row.by.name}，{on}" if row.by else on

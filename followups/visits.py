@@ -268,6 +268,11 @@ def topics() -> list[tuple[str, str]]:
     return list(rows.order_by("code").values_list("code", "name"))
 
 
+def topic_names() -> dict[str, str]:
+    """The names of all topics, ended ones too: last year's visit still has its topic's name."""
+    return dict(Code.objects.filter(table=TOPIC).values_list("code", "name"))
+
+
 def _record(
     case: Dispute, party: Party, answers: Mapping[str, Any], facts: Mapping[str, Any], by: User, at: dt.datetime
 ) -> ReturnVisit:
@@ -374,8 +379,7 @@ def history(case: Dispute, viewer: User) -> dict[str, list[ReturnVisit]]:
         .exclude(state=State.CANCELLED)
         .select_related("party", "office", "by", "assignee")
     )
-    codes = {row.topic for row in rows if row.topic}
-    titles = dict(Code.objects.filter(table=TOPIC, code__in=codes).values_list("code", "name")) if codes else {}
+    titles = topic_names() if any(row.topic for row in rows) else {}
     hidden = case.names_hidden_from(viewer)
     names = [n for p in case.parties.all() for n in (p.name, p.alias, p.guardian_name, p.agent_name)] if hidden else []
     for row in rows:
