@@ -169,8 +169,8 @@ def test_muting_touches_nobody_else_and_never_danger_or_ones_own(w, kind):
                 board.mute_groups([what], by=user, at=NOW)
             elif what:
                 board.mute_case(what, by=user, at=NOW, on=True)
-        for user, case in itertools.product(users, cases):
-            put(user, case, kind)
+        told = itertools.product(users, cases)
+        Notice.objects.put(Notice(user=user, dispute=case, kind=kind, created_at=NOW) for user, case in told)
         for row in Notice.objects.all():
             chosen = mine if row.user_id == w.officer.pk else theirs
             silent = chosen in (row.dispute, str(groups.group_of(kind))) and kind not in groups.ALWAYS_HEARD
