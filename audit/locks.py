@@ -4,8 +4,9 @@ PostgreSQL locks the rows. On SQLite FOR UPDATE is silently ignored; there every
 (settings), so whoever is inside one is already the only writer, and the transaction is the lock.
 """
 
+import datetime as dt
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from django.db import IntegrityError, connections, transaction
 from django.db.models import Model, QuerySet
@@ -22,6 +23,29 @@ def locked(queryset: QuerySet[M]) -> QuerySet[M]:
 def skip_locked(queryset: QuerySet[M]) -> QuerySet[M]:
     """Those of the rows that nobody else holds, held until the transaction ends; nobody waits for a row."""
     return queryset.select_for_update(skip_locked=True, of=("self",)) if _rows_can_be_locked(queryset) else queryset
+
+
+def claim(free: QuerySet[M], *, until: dt.datetime) -> list[M]:
+    """The rows of `free` (ordered and limited), their `attempt` raised and `leased_until` set, in one statement.
+
+    Of several callers at once each gets rows of its own: on PostgreSQL they step over each other's, on SQLite the
+    IMMEDIATE transaction lets one claim at a time.
+    """
+    model, connection = free.model, connections[free.db]
+    table, key, attempt, leased = map(
+        connection.ops.quote_name, (model._meta.db_table, str(model._meta.pk.column), "attempt", "leased_until")
+    )
+    with transaction.atomic(using=free.db):
+        inner, params = skip_locked(free).values_list("pk").query.get_compiler(free.db).as_sql()
+        # an array is computed once, whatever plan the update gets; SQLite has none and plans simply
+        chosen = f"= ANY(ARRAY({inner}))" if connection.vendor == "postgresql" else f"IN ({inner})"
+        rows = model._default_manager.raw(
+            f"UPDATE {table} SET {attempt} = {attempt} + 1, {leased} = %s "  # noqa: S608 - names of our own tables
+            f"WHERE {key} {chosen} RETURNING *",
+            [connection.ops.adapt_datetimefield_value(until), *params],
+        )
+        held: list[Any] = list(rows)
+    return sorted(held, key=lambda row: (row.due_at, row.pk))
 
 
 def once(mine: QuerySet[M], make: Callable[[], M]) -> M:

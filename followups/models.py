@@ -8,11 +8,11 @@ from functools import reduce
 from operator import or_
 
 from django.db import models, transaction
-from django.db.models import F, Q
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from audit.locks import skip_locked
+from audit.locks import claim
 from disputes.field.models import Capture
 from disputes.inbox.models import Instruction
 from disputes.models import Dispute, Event, Obligation, Party
@@ -140,18 +140,10 @@ class ReminderQuerySet(models.QuerySet["Reminder"]):
     def claim(self, *, now: dt.datetime, lease: dt.timedelta, limit: int) -> list[Reminder]:
         """Up to `limit` due rows that nobody holds, held by the caller until the lease runs out.
 
-        Each claim raises the attempt number: whoever held the row before can no longer finish it. On PostgreSQL
-        pumps step over each other's rows; on SQLite the IMMEDIATE transaction lets one claim at a time.
+        Each claim raises the attempt number: whoever held the row before can no longer finish it.
         """
-        with transaction.atomic():
-            free = self.due(now).filter(Q(leased_until=None) | Q(leased_until__lt=now)).order_by("due_at", "pk")
-            rows = list(skip_locked(free)[:limit])
-            self.filter(pk__in=[row.pk for row in rows], state=Reminder.State.PENDING).update(
-                attempt=F("attempt") + 1, leased_until=now + lease
-            )
-        for row in rows:
-            row.attempt += 1
-        return rows
+        free = self.due(now).filter(Q(leased_until=None) | Q(leased_until__lt=now)).order_by("due_at", "pk")
+        return claim(free[:limit], until=now + lease)
 
 
 class Reminder(models.Model):
@@ -206,6 +198,7 @@ class Reminder(models.Model):
         ]
         indexes = [
             models.Index(fields=["due_at", "id"], condition=Q(state="pending"), name="reminders_due"),
+            models.Index(fields=["-id"], condition=Q(state="failed"), name="reminders_failed"),
         ]
 
     def __str__(self) -> str:
@@ -245,6 +238,11 @@ class Reminder(models.Model):
         held = Reminder.objects.filter(pk=self.pk, attempt=self.attempt, state=self.State.PENDING)
         sent_at = at if state == self.State.SENT else None
         return held.update(state=state, sent_at=sent_at, leased_until=again_at, error=error[:200]) == 1
+
+    def again(self, *, at: dt.datetime) -> bool:
+        """Send what failed once more, by hand; False when it has not failed."""
+        failed = Reminder.objects.filter(pk=self.pk, state=self.State.FAILED)
+        return failed.update(state=self.State.PENDING, due_at=at, leased_until=None, error="") == 1
 
     def deliver(self, at: dt.datetime) -> bool:
         """Send to the person's 通知 and finish, in one transaction: exactly once, whatever dies in between."""
@@ -335,6 +333,7 @@ class Notice(models.Model):
         indexes = [
             models.Index(fields=["user", "-id"], name="notices_newest_first"),
             models.Index(fields=["user"], condition=Q(read_at=None), name="notices_unread"),
+            models.Index(fields=["created_at"], condition=Q(read_at=None), name="notices_to_tell"),
         ]
 
     def __str__(self) -> str:
@@ -355,3 +354,7 @@ class Heartbeat(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+# Django finds a room's tables through this module.
+from followups.channels import models as _channels  # noqa: E402, F401
