@@ -12,7 +12,7 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from audit.locks import claim
+from audit.locks import claim, locked
 from disputes.field.models import Capture
 from disputes.inbox.models import Instruction
 from disputes.models import Dispute, Event, Obligation, Party
@@ -145,6 +145,64 @@ class ReminderQuerySet(models.QuerySet["Reminder"]):
         free = self.due(now).filter(Q(leased_until=None) | Q(leased_until__lt=now)).order_by("due_at", "pk")
         return claim(free[:limit], until=now + lease)
 
+    def needed(self, rows: Iterable[Reminder], today: dt.date) -> list[Reminder]:
+        """Those of `rows` whose words still hold; a query for each sort of them, whatever their number."""
+        kind = Reminder.Kind
+        by_kind: dict[str, list[Reminder]] = {}
+        for row in rows:
+            by_kind.setdefault(row.kind, []).append(row)
+        cases = {kind.DUE, kind.OVERDUE}
+        answers, tasks = {kind.ANSWER_DUE, kind.ANSWER_OVERDUE}, {kind.TASK_DUE, kind.TASK_OVERDUE}
+        found: list[Reminder] = []
+        for told, some in by_kind.items():
+            of = sorted({row.dispute_id for row in some})
+            if told in OF_WHISTLES:
+                calls = Call.objects.pending().filter(pk__in=[row.call_id for row in some])
+                open_calls = set(calls.values_list("pk", "due_on"))
+                found += [row for row in some if (row.call_id, row.day) in open_calls]
+            elif told == kind.SESSION_SOON:
+                found += [row for row in some if row.session_is_held(today)]
+            else:
+                if told in cases:
+                    open_rows = Dispute.objects.open().filter(pk__in=of).values_list("pk", "due_on", "desk")
+                elif told in answers:
+                    asked = Instruction.objects.filter(dispute__in=of).pending()
+                    open_rows = asked.values_list("dispute", "due_on", "dispute__desk")
+                elif told in tasks:
+                    open_rows = Task.objects.open().filter(dispute__in=of).values_list("dispute", "due_on", "office")
+                else:
+                    visits = ReturnVisit.objects.planned().filter(dispute__in=of)
+                    open_rows = visits.values_list("dispute", "due_on", "office")
+                holds = set(open_rows)
+                found += [row for row in some if (row.dispute_id, row.day, row.number) in holds]
+        return found
+
+    def deliver(self, rows: Iterable[Reminder], at: dt.datetime) -> int:
+        """Send claimed rows to their people's 通知 and finish them, in one transaction; how many were still held.
+
+        Exactly once, whatever dies in between: of a row that another pump took over meanwhile nothing is written.
+        """
+        with transaction.atomic():
+            held = self._hold(rows)
+            self.filter(pk__in=[row.pk for row in held]).update(
+                state=Reminder.State.SENT, sent_at=at, leased_until=None, error=""
+            )
+            Notice.objects.bulk_create([row.notice_at(at) for row in held], batch_size=1000)
+        return len(held)
+
+    def cancel(self, rows: Iterable[Reminder]) -> int:
+        """Close claimed rows whose words do not hold any more; how many were still held."""
+        with transaction.atomic():
+            held = [row.pk for row in self._hold(rows)]
+            return self.filter(pk__in=held).update(state=Reminder.State.CANCELLED, leased_until=None)
+
+    def _hold(self, rows: Iterable[Reminder]) -> list[Reminder]:
+        """Those of `rows` that nobody has taken over, locked until the transaction ends."""
+        mine = {row.pk: row for row in rows}
+        standing = self.filter(pk__in=list(mine), state=Reminder.State.PENDING).order_by("pk")
+        pairs = locked(standing).values_list("pk", "attempt")
+        return [mine[pk] for pk, attempt in pairs if mine[pk].attempt == attempt]
+
 
 class Reminder(models.Model):
     """The outbox: one row per case, kind, slot, person and channel; claimed, leased, sent, finished by the pump."""
@@ -210,28 +268,35 @@ class Reminder(models.Model):
         return dt.date.fromisoformat(self.slot[:10])
 
     @property
+    def number(self) -> int:
+        """The office that must act, the session or the call that it warns of."""
+        return int(self.slot.partition("/")[2])
+
+    @property
     def call_id(self) -> int | None:
         """The call of a whistle that it warns of, where it does."""
-        return int(self.slot.partition("/")[2]) if self.kind in OF_WHISTLES else None
+        return self.number if self.kind in OF_WHISTLES else None
+
+    def session_is_held(self, today: dt.date) -> bool:
+        """Whether the session that it warns of stands as it stood, and its person is still asked to it."""
+        session = Session.objects.planned().filter(pk=self.number).prefetch_related("attendees").first()
+        held_then = session is not None and timezone.localdate(session.starts_at) == self.day >= today
+        return held_then and session is not None and self.recipient_id in session.people()
+
+    def notice_at(self, at: dt.datetime) -> Notice:
+        """The line that it puts into its person's 通知."""
+        return Notice(
+            user_id=self.recipient_id,
+            dispute_id=self.dispute_id,
+            kind=self.kind,
+            reminder=self,
+            call_id=self.call_id,
+            created_at=at,
+        )
 
     def is_needed(self, today: dt.date) -> bool:
         """Whether what it says still holds: the case may have been settled, extended, visited or helped meanwhile."""
-        if self.call_id:
-            return Call.objects.pending().filter(pk=self.call_id, due_on=self.day).exists()
-        number = int(self.slot.partition("/")[2])
-        if self.kind == self.Kind.SESSION_SOON:
-            session = Session.objects.planned().filter(pk=number).prefetch_related("attendees").first()
-            held_then = session is not None and timezone.localdate(session.starts_at) == self.day >= today
-            return held_then and session is not None and self.recipient_id in session.people()
-        office_id = number
-        if self.kind in (self.Kind.DUE, self.Kind.OVERDUE):
-            return Dispute.objects.open().filter(pk=self.dispute_id, due_on=self.day, desk=office_id).exists()
-        if self.kind in (self.Kind.ANSWER_DUE, self.Kind.ANSWER_OVERDUE):
-            asked = Instruction.objects.filter(dispute=self.dispute_id, due_on=self.day, dispute__desk=office_id)
-            return asked.pending().exists()
-        if self.kind in (self.Kind.TASK_DUE, self.Kind.TASK_OVERDUE):
-            return Task.objects.open().filter(dispute=self.dispute_id, due_on=self.day, office=office_id).exists()
-        return ReturnVisit.objects.planned().filter(dispute=self.dispute_id, due_on=self.day, office=office_id).exists()
+        return bool(Reminder.objects.needed([self], today))
 
     def finish(self, *, at: dt.datetime, state: str, error: str = "", again_at: dt.datetime | None = None) -> bool:
         """Close this attempt, or give the row back until `again_at`; False when another pump took it over."""
@@ -245,19 +310,8 @@ class Reminder(models.Model):
         return failed.update(state=self.State.PENDING, due_at=at, leased_until=None, error="") == 1
 
     def deliver(self, at: dt.datetime) -> bool:
-        """Send to the person's 通知 and finish, in one transaction: exactly once, whatever dies in between."""
-        with transaction.atomic():
-            if not self.finish(at=at, state=self.State.SENT):
-                return False
-            Notice.objects.create(
-                user_id=self.recipient_id,
-                dispute_id=self.dispute_id,
-                kind=self.kind,
-                reminder=self,
-                call_id=self.call_id,
-                created_at=at,
-            )
-        return True
+        """Send this one row; False when another pump took it over."""
+        return Reminder.objects.deliver([self], at) == 1
 
 
 #: Notices that tell of a joint session and of nothing else of its case.

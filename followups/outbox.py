@@ -15,8 +15,9 @@ from followups.models import Reminder
 from villages.changes import county_of
 from villages.models import User
 
-#: States in which an operator can have a row sent once more; and what a row of `failed()` tells: `tried` counts, `error` is a reason of ours, never what a server answered.
+#: States in which an operator can have a row sent once more.
 TO_LOOK_AT: dict[Any, list[str]] = {Reminder: ["failed"], Delivery: ["failed", "uncertain"]}
+#: What a row of `failed()` tells; `tried` counts, `error` is a reason of ours, never what a server answered.
 COLUMNS = ("channel", "pk", "who", "state", "error", "tried", "due_at")
 
 

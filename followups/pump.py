@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from django.conf import settings
 from django.db import connection
@@ -25,6 +25,7 @@ from disputes.safe.models import Task
 from disputes.sessions.models import Session
 from disputes.whistles.models import Call
 from followups import alarms
+from followups.channels import sweep as channels
 from followups.models import OF_WHISTLES, Heartbeat, Reminder, ReturnVisit
 from followups.reactions import people_at, react, reacting_kinds, whistled, whistled_and_above
 from villages.models import Draft
@@ -32,7 +33,7 @@ from villages.policy import policy_on
 
 log = logging.getLogger("followups.pump")
 
-BATCH = 50
+BATCH = 1000
 TRIES = 5
 DRAFTS_KEPT = dt.timedelta(days=30)
 
@@ -63,6 +64,8 @@ def pump_once(now: dt.datetime | None = None) -> dict[str, int]:
         "reclocked": sweep_provisional,
         "planned": plan_reminders,
         "sent": send_due,
+        "addressed": channels.plan,
+        "delivered": channels.deliver_due,
         "purged": purge,
         "swept": sweep_files,
     }
@@ -209,26 +212,35 @@ def send_due(moment: Callable[[], dt.datetime]) -> int:
     return sent
 
 
-def send(rows: Iterable[Reminder], moment: Callable[[], dt.datetime]) -> int:
-    """Send claimed rows; how many arrived."""
-    sent = 0
-    for row in rows:
-        at = moment()
-        try:
-            if row.is_needed(timezone.localdate(at)):
-                sent += row.deliver(at)
-            else:
-                row.finish(at=at, state=Reminder.State.CANCELLED)
-        except Exception as error:
-            log.exception("Reminder %s failed at attempt %s.", row.pk, row.attempt)
-            last = row.attempt >= TRIES
-            row.finish(
-                at=at,
-                state=Reminder.State.FAILED if last else Reminder.State.PENDING,
-                error=type(error).__name__,
-                again_at=None if last else at + dt.timedelta(seconds=settings.PUMP_LEASE_SECONDS),
-            )
-    return sent
+def send(rows: list[Reminder], moment: Callable[[], dt.datetime]) -> int:
+    """Send claimed rows; how many arrived. All at once, and one by one where that fails."""
+    at = moment()
+    try:
+        needed = Reminder.objects.needed(rows, timezone.localdate(at))
+        if len(needed) < len(rows):
+            holds = {row.pk for row in needed}
+            Reminder.objects.cancel(row for row in rows if row.pk not in holds)
+        return Reminder.objects.deliver(needed, at)
+    except Exception:
+        log.exception("A batch of %s reminders failed; each is tried by itself.", len(rows))
+    return sum(_send_one(row, moment()) for row in rows)
+
+
+def _send_one(row: Reminder, at: dt.datetime) -> int:
+    try:
+        if row.is_needed(timezone.localdate(at)):
+            return row.deliver(at)
+        row.finish(at=at, state=Reminder.State.CANCELLED)
+    except Exception as error:
+        log.exception("Reminder %s failed at attempt %s.", row.pk, row.attempt)
+        last = row.attempt >= TRIES
+        row.finish(
+            at=at,
+            state=Reminder.State.FAILED if last else Reminder.State.PENDING,
+            error=type(error).__name__,
+            again_at=None if last else at + dt.timedelta(seconds=settings.PUMP_LEASE_SECONDS),
+        )
+    return 0
 
 
 def purge(moment: Callable[[], dt.datetime]) -> int:

@@ -101,6 +101,11 @@ class Delivery(models.Model):
     def __str__(self) -> str:
         return f"{self.channel} {self.slot} {self.state}"
 
+    @property
+    def may_have_left(self) -> bool:
+        """Whether an earlier try may have arrived, as far as the row tells."""
+        return self.doubtful or self.sending_since is not None
+
     def _mine(self) -> DeliveryQuerySet:
         """This row, as long as nobody has taken it over."""
         return Delivery.objects.filter(pk=self.pk, attempt=self.attempt, state=self.State.PENDING)
