@@ -6,19 +6,17 @@ import datetime as dt
 from collections.abc import Iterable
 from functools import reduce
 from operator import or_
+from typing import NamedTuple
 
-from django.db import models, transaction
+from django.db import models
 from django.db.models import Q
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from audit.locks import claim, locked
+from audit.locks import claim
 from disputes.field.models import Capture
-from disputes.inbox.models import Instruction
 from disputes.models import Dispute, Event, Obligation, Party
 from disputes.referrals.models import Referral
-from disputes.safe.models import Task
-from disputes.sessions.models import INVITED_ROLES, Session
+from disputes.sessions.models import INVITED_ROLES
 from disputes.whistles.models import Call
 from villages.models import Office, Role, User
 
@@ -137,71 +135,36 @@ class ReminderQuerySet(models.QuerySet["Reminder"]):
         """Insert what is not there yet; pumps that plan the same rows at once leave each of them once."""
         self.bulk_create(list(rows), batch_size=500, ignore_conflicts=True)  # type: ignore[arg-type]
 
-    def claim(self, *, now: dt.datetime, lease: dt.timedelta, limit: int) -> list[Reminder]:
+    def claim(self, *, now: dt.datetime, lease: dt.timedelta, limit: int) -> list[Held]:
         """Up to `limit` due rows that nobody holds, held by the caller until the lease runs out.
 
         Each claim raises the attempt number: whoever held the row before can no longer finish it.
         """
         free = self.due(now).filter(Q(leased_until=None) | Q(leased_until__lt=now)).order_by("due_at", "pk")
-        return claim(free[:limit], until=now + lease)
+        return [Held(*row) for row in claim(free[:limit], until=now + lease, columns=("id", *Held._fields[1:]))]
 
-    def needed(self, rows: Iterable[Reminder], today: dt.date) -> list[Reminder]:
-        """Those of `rows` whose words still hold; a query for each sort of them, whatever their number."""
-        kind = Reminder.Kind
-        by_kind: dict[str, list[Reminder]] = {}
-        for row in rows:
-            by_kind.setdefault(row.kind, []).append(row)
-        cases = {kind.DUE, kind.OVERDUE}
-        answers, tasks = {kind.ANSWER_DUE, kind.ANSWER_OVERDUE}, {kind.TASK_DUE, kind.TASK_OVERDUE}
-        found: list[Reminder] = []
-        for told, some in by_kind.items():
-            of = sorted({row.dispute_id for row in some})
-            if told in OF_WHISTLES:
-                calls = Call.objects.pending().filter(pk__in=[row.call_id for row in some])
-                open_calls = set(calls.values_list("pk", "due_on"))
-                found += [row for row in some if (row.call_id, row.day) in open_calls]
-            elif told == kind.SESSION_SOON:
-                found += [row for row in some if row.session_is_held(today)]
-            else:
-                if told in cases:
-                    open_rows = Dispute.objects.open().filter(pk__in=of).values_list("pk", "due_on", "desk")
-                elif told in answers:
-                    asked = Instruction.objects.filter(dispute__in=of).pending()
-                    open_rows = asked.values_list("dispute", "due_on", "dispute__desk")
-                elif told in tasks:
-                    open_rows = Task.objects.open().filter(dispute__in=of).values_list("dispute", "due_on", "office")
-                else:
-                    visits = ReturnVisit.objects.planned().filter(dispute__in=of)
-                    open_rows = visits.values_list("dispute", "due_on", "office")
-                holds = set(open_rows)
-                found += [row for row in some if (row.dispute_id, row.day, row.number) in holds]
-        return found
+    def _held(self, row: Held) -> ReminderQuerySet:
+        return self.filter(pk=row.pk, attempt=row.attempt, state=Reminder.State.PENDING)
 
-    def deliver(self, rows: Iterable[Reminder], at: dt.datetime) -> int:
-        """Send claimed rows to their people's 通知 and finish them, in one transaction; how many were still held.
+    def cancel(self, row: Held) -> bool:
+        """Close what is not true any more; False when another pump took it over."""
+        return self._held(row).update(state=Reminder.State.CANCELLED, leased_until=None, error="") == 1
 
-        Exactly once, whatever dies in between: of a row that another pump took over meanwhile nothing is written.
-        """
-        with transaction.atomic():
-            held = self._hold(rows)
-            self.filter(pk__in=[row.pk for row in held]).update(
-                state=Reminder.State.SENT, sent_at=at, leased_until=None, error=""
-            )
-            Notice.objects.bulk_create([row.notice_at(at) for row in held], batch_size=1000)
-        return len(held)
+    def give_up(self, row: Held, error: str, *, again_at: dt.datetime | None) -> bool:
+        """Give the row back until `again_at`, or for good; False when another pump took it over."""
+        state = Reminder.State.PENDING if again_at else Reminder.State.FAILED
+        return self._held(row).update(state=state, leased_until=again_at, error=error[:200]) == 1
 
-    def cancel(self, rows: Iterable[Reminder]) -> int:
-        """Close claimed rows whose words do not hold any more; how many were still held."""
-        with transaction.atomic():
-            held = [row.pk for row in self._hold(rows)]
-            return self.filter(pk__in=held).update(state=Reminder.State.CANCELLED, leased_until=None)
 
-    def _hold(self, rows: Iterable[Reminder]) -> list[Reminder]:
-        """Those of `rows` that nobody has taken over, locked until the transaction ends."""
-        mine = {row.pk: row for row in rows}
-        standing = self.filter(pk__in=list(mine), state=Reminder.State.PENDING).order_by("pk")
-        pairs = locked(standing).values_list("pk", "attempt")
-        return [mine[pk] for pk, attempt in pairs if mine[pk].attempt == attempt]
+class Held(NamedTuple):
+    """A claimed reminder, as the pump needs it: no more than what stands in the row, since there are many."""
+
+    pk: int
+    attempt: int
+    dispute_id: int
+    kind: str
+    slot: str
+    recipient_id: int
 
 
 class Reminder(models.Model):
@@ -267,51 +230,10 @@ class Reminder(models.Model):
         """The day it warns of."""
         return dt.date.fromisoformat(self.slot[:10])
 
-    @property
-    def number(self) -> int:
-        """The office that must act, the session or the call that it warns of."""
-        return int(self.slot.partition("/")[2])
-
-    @property
-    def call_id(self) -> int | None:
-        """The call of a whistle that it warns of, where it does."""
-        return self.number if self.kind in OF_WHISTLES else None
-
-    def session_is_held(self, today: dt.date) -> bool:
-        """Whether the session that it warns of stands as it stood, and its person is still asked to it."""
-        session = Session.objects.planned().filter(pk=self.number).prefetch_related("attendees").first()
-        held_then = session is not None and timezone.localdate(session.starts_at) == self.day >= today
-        return held_then and session is not None and self.recipient_id in session.people()
-
-    def notice_at(self, at: dt.datetime) -> Notice:
-        """The line that it puts into its person's 通知."""
-        return Notice(
-            user_id=self.recipient_id,
-            dispute_id=self.dispute_id,
-            kind=self.kind,
-            reminder=self,
-            call_id=self.call_id,
-            created_at=at,
-        )
-
-    def is_needed(self, today: dt.date) -> bool:
-        """Whether what it says still holds: the case may have been settled, extended, visited or helped meanwhile."""
-        return bool(Reminder.objects.needed([self], today))
-
-    def finish(self, *, at: dt.datetime, state: str, error: str = "", again_at: dt.datetime | None = None) -> bool:
-        """Close this attempt, or give the row back until `again_at`; False when another pump took it over."""
-        held = Reminder.objects.filter(pk=self.pk, attempt=self.attempt, state=self.State.PENDING)
-        sent_at = at if state == self.State.SENT else None
-        return held.update(state=state, sent_at=sent_at, leased_until=again_at, error=error[:200]) == 1
-
     def again(self, *, at: dt.datetime) -> bool:
         """Send what failed once more, by hand; False when it has not failed."""
         failed = Reminder.objects.filter(pk=self.pk, state=self.State.FAILED)
         return failed.update(state=self.State.PENDING, due_at=at, leased_until=None, error="") == 1
-
-    def deliver(self, at: dt.datetime) -> bool:
-        """Send this one row; False when another pump took it over."""
-        return Reminder.objects.deliver([self], at) == 1
 
 
 #: Notices that tell of a joint session and of nothing else of its case.

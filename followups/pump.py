@@ -26,7 +26,8 @@ from disputes.sessions.models import Session
 from disputes.whistles.models import Call
 from followups import alarms
 from followups.channels import sweep as channels
-from followups.models import OF_WHISTLES, Heartbeat, Reminder, ReturnVisit
+from followups.delivering import deliver, needed
+from followups.models import OF_WHISTLES, Heartbeat, Held, Reminder, ReturnVisit
 from followups.reactions import people_at, react, reacting_kinds, whistled, whistled_and_above
 from villages.models import Draft
 from villages.policy import policy_on
@@ -212,34 +213,29 @@ def send_due(moment: Callable[[], dt.datetime]) -> int:
     return sent
 
 
-def send(rows: list[Reminder], moment: Callable[[], dt.datetime]) -> int:
+def send(rows: list[Held], moment: Callable[[], dt.datetime]) -> int:
     """Send claimed rows; how many arrived. All at once, and one by one where that fails."""
     at = moment()
     try:
-        needed = Reminder.objects.needed(rows, timezone.localdate(at))
-        if len(needed) < len(rows):
-            holds = {row.pk for row in needed}
-            Reminder.objects.cancel(row for row in rows if row.pk not in holds)
-        return Reminder.objects.deliver(needed, at)
+        still = needed(rows, timezone.localdate(at))
+        if len(still) < len(rows):
+            for row in set(rows) - set(still):
+                Reminder.objects.cancel(row)
+        return deliver(still, at)
     except Exception:
         log.exception("A batch of %s reminders failed; each is tried by itself.", len(rows))
     return sum(_send_one(row, moment()) for row in rows)
 
 
-def _send_one(row: Reminder, at: dt.datetime) -> int:
+def _send_one(row: Held, at: dt.datetime) -> int:
     try:
-        if row.is_needed(timezone.localdate(at)):
-            return row.deliver(at)
-        row.finish(at=at, state=Reminder.State.CANCELLED)
+        if needed([row], timezone.localdate(at)):
+            return deliver([row], at)
+        Reminder.objects.cancel(row)
     except Exception as error:
         log.exception("Reminder %s failed at attempt %s.", row.pk, row.attempt)
-        last = row.attempt >= TRIES
-        row.finish(
-            at=at,
-            state=Reminder.State.FAILED if last else Reminder.State.PENDING,
-            error=type(error).__name__,
-            again_at=None if last else at + dt.timedelta(seconds=settings.PUMP_LEASE_SECONDS),
-        )
+        lease = dt.timedelta(seconds=settings.PUMP_LEASE_SECONDS)
+        Reminder.objects.give_up(row, type(error).__name__, again_at=None if row.attempt >= TRIES else at + lease)
     return 0
 
 

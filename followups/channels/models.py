@@ -23,7 +23,10 @@ class DeliveryQuerySet(models.QuerySet["Delivery"]):
     def claim(self, *, now: dt.datetime, lease: dt.timedelta, limit: int) -> list[Delivery]:
         """Up to `limit` due rows that nobody holds, held by the caller until the lease runs out."""
         free = self.due(now).filter(Q(leased_until=None) | Q(leased_until__lt=now))
-        return claim(free.order_by("due_at", "pk")[:limit], until=now + lease)
+        with transaction.atomic():
+            held = claim(free.order_by("due_at", "pk")[:limit], until=now + lease, columns=["id"])
+            mine = self.filter(pk__in=[pk for (pk,) in held]) if held else self.none()
+            return list(mine.select_related("recipient").order_by("due_at", "pk"))
 
     def put(self, channel: str, wanted: Iterable[tuple[Notice, str, dt.datetime]], at: dt.datetime) -> int:
         """Notices, each with the slot and the moment of the message that shall tell it; how many found their message.

@@ -62,11 +62,11 @@ def work(number: int, folder: Path, moment: dt.datetime) -> None:
     """A pump that goes round without a rest, and takes its time, so that the kills fall into its work."""
     logging.disable(logging.CRITICAL)
     write_down_claims(folder / str(os.getpid()))
-    deliver, begin, finish = ReminderQuerySet.deliver, Delivery.begin, Delivery.finish
+    deliver, begin, finish = pump.deliver, Delivery.begin, Delivery.finish
 
-    def slow_deliver(self, rows, at):
+    def slow_deliver(rows, at):
         time.sleep(random.uniform(0, 1))
-        return deliver(self, rows, at)
+        return deliver(rows, at)
 
     def slow_begin(self, **options):
         time.sleep(random.uniform(0, 0.01))
@@ -78,7 +78,7 @@ def work(number: int, folder: Path, moment: dt.datetime) -> None:
         time.sleep(random.uniform(0, 0.01))
         return finish(self, **options)
 
-    ReminderQuerySet.deliver, Delivery.begin, Delivery.finish = slow_deliver, slow_begin, slow_finish
+    pump.deliver, Delivery.begin, Delivery.finish = slow_deliver, slow_begin, slow_finish
     Hours.next_moment = lambda self, at: moment
     pump.BATCH = 50
     while True:
