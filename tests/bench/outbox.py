@@ -51,6 +51,8 @@ def fill(size: int, now: dt.datetime) -> int:
     series += " AS s(n)" if POSTGRES else " WHERE n < 10) SELECT n FROM s) AS s"
     person = User.objects.filter(is_active=True).order_by("pk").first()
     assert person is not None
+    run("DELETE FROM followups_notice WHERE reminder_id IS NOT NULL")
+    run("DELETE FROM followups_reminder")  # those of the demo
     later = connection.ops.adapt_datetimefield_value(now + dt.timedelta(days=30))
     run(
         "INSERT INTO followups_reminder (dispute_id, kind, slot, recipient_id, channel, due_at, state, attempt, error) "
