@@ -208,7 +208,7 @@ def test_without_the_end_of_leases_the_same_storm_loses_reminders(w, settings, t
 @pytest.mark.full
 def test_without_the_end_of_leases_2000_lose_some(w, settings, tmp_path):
     settings.PUMP_LEASE_SECONDS = 10**7
-    with storm(w, settings, tmp_path, people=2000, kills=100, patience=60) as found:
+    with storm(w, settings, tmp_path, people=2000, kills=100, patience=20) as found:
         print(f"2000 reminders × 3 channels, 100 kills, leases without end: {found.unsent} reminders, messages lost")
         assert min(found.unsent) >= 1
 
