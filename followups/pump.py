@@ -208,9 +208,11 @@ def send_due(moment: Callable[[], dt.datetime]) -> int:
     """Claim → lease → send → finish, in batches until nothing is due. A row that fails does not stop the others."""
     lease = dt.timedelta(seconds=settings.PUMP_LEASE_SECONDS)
     sent = 0
-    while rows := Reminder.objects.claim(now=moment(), lease=lease, limit=BATCH):
-        sent += send(rows, moment)
-    return sent
+    while True:
+        rows = Reminder.objects.claim(now=moment(), lease=lease, limit=BATCH)
+        sent += send(rows, moment) if rows else 0
+        if len(rows) < BATCH:  # the last of them
+            return sent
 
 
 def send(rows: list[Held], moment: Callable[[], dt.datetime]) -> int:
