@@ -18,7 +18,8 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings as product
-from django.db.models import Count
+from django.db.models import Count, Value
+from django.db.models.functions import Concat
 from django.utils import timezone
 
 from followups import pump
@@ -107,9 +108,7 @@ def make_due(w, people: int) -> None:
     Posting.objects.bulk_create(
         Posting(user=user, office=w.centre_office, role=Role.CENTRE, valid_from=f.LONG_AGO) for user in crowd
     )
-    for user in User.objects.all():
-        user.email = f"{user.username}@example.org"
-        user.save(update_fields=["email"])
+    User.objects.update(email=Concat("username", Value("@example.org")))
     f.register(w, by=w.centre, tier=3, at=timezone.now() - dt.timedelta(days=60))
 
 
