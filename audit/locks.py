@@ -4,8 +4,9 @@ PostgreSQL locks the rows. On SQLite FOR UPDATE is silently ignored; there every
 (settings), so whoever is inside one is already the only writer, and the transaction is the lock.
 """
 
-from collections.abc import Callable
-from typing import TypeVar
+import datetime as dt
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 from django.db import IntegrityError, connections, transaction
 from django.db.models import Model, QuerySet
@@ -22,6 +23,28 @@ def locked(queryset: QuerySet[M]) -> QuerySet[M]:
 def skip_locked(queryset: QuerySet[M]) -> QuerySet[M]:
     """Those of the rows that nobody else holds, held until the transaction ends; nobody waits for a row."""
     return queryset.select_for_update(skip_locked=True, of=("self",)) if _rows_can_be_locked(queryset) else queryset
+
+
+def claim(free: QuerySet[M], *, until: dt.datetime, columns: Sequence[str]) -> list[tuple[Any, ...]]:
+    """The rows of `free` (ordered and limited), their `attempt` raised and `leased_until` set, in one statement.
+
+    Of several callers at once each gets rows of its own: on PostgreSQL they step over each other's, on SQLite the
+    IMMEDIATE transaction lets one claim at a time. `columns` come as the database has them: a row of a model for each
+    would cost more than the claim.
+    """
+    fields, connection = free.model._meta, connections[free.db]
+    quote = connection.ops.quote_name
+    table, key = quote(fields.db_table), quote(str(fields.pk.column))
+    with transaction.atomic(using=free.db), connection.cursor() as cursor:
+        inner, params = skip_locked(free).values_list("pk").query.get_compiler(free.db).as_sql()
+        # an array is computed once, whatever plan the update gets; SQLite has none and plans simply
+        chosen = f"= ANY(ARRAY({inner}))" if connection.vendor == "postgresql" else f"IN ({inner})"
+        cursor.execute(
+            f"UPDATE {table} SET {quote('attempt')} = {quote('attempt')} + 1, {quote('leased_until')} = %s "  # noqa: S608 - names of our own tables
+            f"WHERE {key} {chosen} RETURNING {', '.join(map(quote, columns))}",
+            [connection.ops.adapt_datetimefield_value(until), *params],
+        )
+        return cursor.fetchall()
 
 
 def once(mine: QuerySet[M], make: Callable[[], M]) -> M:

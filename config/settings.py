@@ -1,7 +1,8 @@
 """Every setting of the product, read from the environment by helpers that fail with a hint.
 
 Names that may be set: DATABASE_URL, REDIS_URL, SECRET_KEY[_FILE], FIELD_KEYS_FILE, DJANGO_DEBUG, ALLOWED_HOSTS,
-POLICY_PROFILE. Without any of them the product runs embedded: SQLite, a filesystem broker and keys, all under var/.
+POLICY_PROFILE, EMAIL_URL, WEBHOOK_URL, WEBHOOK_SECRET, WEBHOOK_DEDUPES, SITE_URL. Without any of them the product runs
+embedded: SQLite, a filesystem broker and keys, all under var/, and nobody is told anything outside of it.
 """
 
 import os
@@ -66,6 +67,23 @@ def database(url: str) -> dict:
             "TEST": {"NAME": str(VAR_DIR / "test.sqlite3")},
         }
     raise ImproperlyConfigured("DATABASE_URL must start with postgres:// or sqlite:///, e.g. sqlite:///var/db.sqlite3.")
+
+
+def mail(url: str) -> dict:
+    """Django's EMAIL_* settings for an smtp:// URL; smtps:// speaks TLS from the start, smtp+tls:// STARTTLS."""
+    parts = urlsplit(url)
+    sender = dict(parse_qsl(parts.query)).get("from", "")
+    if parts.scheme not in {"smtp", "smtps", "smtp+tls"} or not parts.hostname or "@" not in sender:
+        raise ImproperlyConfigured("EMAIL_URL must look like smtp://user:password@host:25?from=notices@example.org.")
+    return {
+        "EMAIL_HOST": parts.hostname,
+        "EMAIL_PORT": parts.port or {"smtp": 25, "smtps": 465, "smtp+tls": 587}[parts.scheme],
+        "EMAIL_HOST_USER": unquote(parts.username or ""),
+        "EMAIL_HOST_PASSWORD": unquote(parts.password or ""),
+        "EMAIL_USE_SSL": parts.scheme == "smtps",
+        "EMAIL_USE_TLS": parts.scheme == "smtp+tls",
+        "DEFAULT_FROM_EMAIL": sender,
+    }
 
 
 DEBUG = env_bool("DJANGO_DEBUG", False)
@@ -290,6 +308,21 @@ PUMP_TICK_SECONDS = float(os.environ.get("PUMP_TICK_SECONDS", "30"))
 PUMP_LEASE_SECONDS = float(os.environ.get("PUMP_LEASE_SECONDS", "60"))
 PUMP_STALE_SECONDS = float(os.environ.get("PUMP_STALE_SECONDS", "180"))
 REDIS_URL = os.environ.get("REDIS_URL", "")
+
+# --- e-mail and the message gateway: off unless their addresses are set ----------------------------------------------
+EMAIL_ON = bool(os.environ.get("EMAIL_URL"))
+if EMAIL_ON:
+    globals().update(mail(os.environ["EMAIL_URL"]))
+WEBHOOK_URL = os.environ.get("WEBHOOK_URL", "")
+WEBHOOK_SECRET = os.environ.get("WEBHOOK_SECRET", "")
+WEBHOOK_DEDUPES = env_bool("WEBHOOK_DEDUPES", False)
+if WEBHOOK_URL and (urlsplit(WEBHOOK_URL).scheme not in {"http", "https"} or not WEBHOOK_SECRET):
+    raise ImproperlyConfigured("WEBHOOK_URL must be an http(s) address, and WEBHOOK_SECRET the key of its signatures.")
+# Where a message sends its reader, as the browser knows it: https://disputes.example.org
+SITE_URL = os.environ.get("SITE_URL", "").rstrip("/")
+# Seconds until a server must have answered the call, and until a message must be over; scaled by the fault tests.
+OUTBOX_CONNECT_SECONDS = float(os.environ.get("OUTBOX_CONNECT_SECONDS", "5"))
+OUTBOX_TOTAL_SECONDS = float(os.environ.get("OUTBOX_TOTAL_SECONDS", "15"))
 
 LOGGING = {
     "version": 1,

@@ -24,7 +24,7 @@ KINDS: Mapping[Group, frozenset[str]] = {
     Group.DEADLINE: frozenset(
         {"due_soon", "due", "overdue", "answer_due", "answer_overdue", "task_due", "task_overdue", "urge"}
     ),
-    Group.VISIT: frozenset({"visit_soon", "visit_due", "visit_overdue", "relapse", "letter"}),
+    Group.VISIT: frozenset({"visit_soon", "visit_due", "visit_overdue", "visit_handed", "relapse", "letter"}),
     Group.WHISTLE: frozenset(
         {
             "whistle", "whistle_accepted", "whistle_declined", "whistle_done", "whistle_off",
@@ -33,11 +33,14 @@ KINDS: Mapping[Group, frozenset[str]] = {
     ),
     Group.SESSION: frozenset({"session_plan", "session_change", "session_off", "session_soon"}),
     Group.DANGER: frozenset(
-        {"alarm", "alarm_again", "alarm_deputy", "alarm_above", "may_escalate", "danger_deputy", "danger_above"}
+        {
+            "alarm", "alarm_again", "alarm_deputy", "alarm_above", "may_escalate", "danger_deputy", "danger_above",
+            "counsel_risk",
+        }
     ),
 }  # fmt: skip
 #: What was put into one person's own hands: it reaches them whatever they muted.
-PERSONAL = frozenset({"assign", "urge"})
+PERSONAL = frozenset({"assign", "urge", "visit_handed", "counsel_asked", "counsel_passed"})
 #: Kinds that can never be muted.
 ALWAYS_HEARD = KINDS[Group.DANGER] | PERSONAL
 #: Groups that a person may mute as a whole.

@@ -6,19 +6,17 @@ import datetime as dt
 from collections.abc import Iterable
 from functools import reduce
 from operator import or_
+from typing import NamedTuple
 
-from django.db import models, transaction
-from django.db.models import F, Q
-from django.utils import timezone
+from django.db import models
+from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from audit.locks import skip_locked
+from audit.locks import claim
 from disputes.field.models import Capture
-from disputes.inbox.models import Instruction
 from disputes.models import Dispute, Event, Obligation, Party
 from disputes.referrals.models import Referral
-from disputes.safe.models import Task
-from disputes.sessions.models import INVITED_ROLES, Session
+from disputes.sessions.models import INVITED_ROLES
 from disputes.whistles.models import Call
 from followups.counselling.models import CounsellingReferral
 from followups.groups import ALWAYS_HEARD, MUTABLE, group_of
@@ -213,21 +211,36 @@ class ReminderQuerySet(models.QuerySet["Reminder"]):
         """Insert what is not there yet; pumps that plan the same rows at once leave each of them once."""
         self.bulk_create(list(rows), batch_size=500, ignore_conflicts=True)  # type: ignore[arg-type]
 
-    def claim(self, *, now: dt.datetime, lease: dt.timedelta, limit: int) -> list[Reminder]:
+    def claim(self, *, now: dt.datetime, lease: dt.timedelta, limit: int) -> list[Held]:
         """Up to `limit` due rows that nobody holds, held by the caller until the lease runs out.
 
-        Each claim raises the attempt number: whoever held the row before can no longer finish it. On PostgreSQL
-        pumps step over each other's rows; on SQLite the IMMEDIATE transaction lets one claim at a time.
+        Each claim raises the attempt number: whoever held the row before can no longer finish it.
         """
-        with transaction.atomic():
-            free = self.due(now).filter(Q(leased_until=None) | Q(leased_until__lt=now)).order_by("due_at", "pk")
-            rows = list(skip_locked(free)[:limit])
-            self.filter(pk__in=[row.pk for row in rows], state=Reminder.State.PENDING).update(
-                attempt=F("attempt") + 1, leased_until=now + lease
-            )
-        for row in rows:
-            row.attempt += 1
-        return rows
+        free = self.due(now).filter(Q(leased_until=None) | Q(leased_until__lt=now)).order_by("due_at", "pk")
+        return [Held(*row) for row in claim(free[:limit], until=now + lease, columns=("id", *Held._fields[1:]))]
+
+    def _held(self, row: Held) -> ReminderQuerySet:
+        return self.filter(pk=row.pk, attempt=row.attempt, state=Reminder.State.PENDING)
+
+    def cancel(self, row: Held) -> bool:
+        """Close what is not true any more; False when another pump took it over."""
+        return self._held(row).update(state=Reminder.State.CANCELLED, leased_until=None, error="") == 1
+
+    def give_up(self, row: Held, error: str, *, again_at: dt.datetime | None) -> bool:
+        """Give the row back until `again_at`, or for good; False when another pump took it over."""
+        state = Reminder.State.PENDING if again_at else Reminder.State.FAILED
+        return self._held(row).update(state=state, leased_until=again_at, error=error[:200]) == 1
+
+
+class Held(NamedTuple):
+    """A claimed reminder, as the pump needs it: no more than what stands in the row, since there are many."""
+
+    pk: int
+    attempt: int
+    dispute_id: int
+    kind: str
+    slot: str
+    recipient_id: int
 
 
 class Reminder(models.Model):
@@ -283,6 +296,7 @@ class Reminder(models.Model):
         ]
         indexes = [
             models.Index(fields=["due_at", "id"], condition=Q(state="pending"), name="reminders_due"),
+            models.Index(fields=["-id"], condition=Q(state="failed"), name="reminders_failed"),
         ]
 
     def __str__(self) -> str:
@@ -293,52 +307,10 @@ class Reminder(models.Model):
         """The day it warns of."""
         return dt.date.fromisoformat(self.slot[:10])
 
-    @property
-    def call_id(self) -> int | None:
-        """The call of a whistle that it warns of, where it does."""
-        return int(self.slot.partition("/")[2]) if self.kind in OF_WHISTLES else None
-
-    def is_needed(self, today: dt.date) -> bool:
-        """Whether what it says still holds: the case may have been settled, extended, visited or helped meanwhile."""
-        if self.call_id:
-            return Call.objects.pending().filter(pk=self.call_id, due_on=self.day).exists()
-        number = int(self.slot.partition("/")[2])
-        if self.kind == self.Kind.SESSION_SOON:
-            session = Session.objects.planned().filter(pk=number).prefetch_related("attendees").first()
-            held_then = session is not None and timezone.localdate(session.starts_at) == self.day >= today
-            return held_then and session is not None and self.recipient_id in session.people()
-        office_id = number
-        if self.kind in (self.Kind.DUE_SOON, self.Kind.DUE, self.Kind.OVERDUE):
-            return Dispute.objects.open().filter(pk=self.dispute_id, due_on=self.day, desk=office_id).exists()
-        if self.kind in (self.Kind.ANSWER_DUE, self.Kind.ANSWER_OVERDUE):
-            asked = Instruction.objects.filter(dispute=self.dispute_id, due_on=self.day, dispute__desk=office_id)
-            return asked.pending().exists()
-        if self.kind in (self.Kind.TASK_DUE, self.Kind.TASK_OVERDUE):
-            return Task.objects.open().filter(dispute=self.dispute_id, due_on=self.day, office=office_id).exists()
-        return ReturnVisit.objects.planned().filter(dispute=self.dispute_id, due_on=self.day, office=office_id).exists()
-
-    def finish(self, *, at: dt.datetime, state: str, error: str = "", again_at: dt.datetime | None = None) -> bool:
-        """Close this attempt, or give the row back until `again_at`; False when another pump took it over."""
-        held = Reminder.objects.filter(pk=self.pk, attempt=self.attempt, state=self.State.PENDING)
-        sent_at = at if state == self.State.SENT else None
-        return held.update(state=state, sent_at=sent_at, leased_until=again_at, error=error[:200]) == 1
-
-    def deliver(self, at: dt.datetime) -> bool:
-        """Send to the person's 通知 and finish, in one transaction: exactly once, whatever dies in between."""
-        with transaction.atomic():
-            if not self.finish(at=at, state=self.State.SENT):
-                return False
-            notice = Notice(
-                user_id=self.recipient_id,
-                dispute_id=self.dispute_id,
-                kind=self.kind,
-                reminder=self,
-                call_id=self.call_id,
-                created_at=at,
-            )
-            Mute.objects.silence([notice])
-            notice.save(force_insert=True)
-        return True
+    def again(self, *, at: dt.datetime) -> bool:
+        """Send what failed once more, by hand; False when it has not failed."""
+        failed = Reminder.objects.filter(pk=self.pk, state=self.State.FAILED)
+        return failed.update(state=self.State.PENDING, due_at=at, leased_until=None, error="") == 1
 
 
 #: Notices that tell of a joint session and of nothing else of its case.
@@ -423,6 +395,7 @@ class Notice(models.Model):
         indexes = [
             models.Index(fields=["user", "-id"], name="notices_newest_first"),
             models.Index(fields=["user"], condition=Q(read_at=None), name="notices_unread"),
+            models.Index(fields=["created_at"], condition=Q(read_at=None), name="notices_to_tell"),
         ]
 
     def __str__(self) -> str:
@@ -453,6 +426,12 @@ class MuteQuerySet(models.QuerySet["Mute"]):
                 mine.add((notice.user_id, notice.dispute_id, ""))
             if mine & muted:
                 notice.muted, notice.read_at = True, notice.created_at
+
+    def silence_written(self, reminders: list[int]) -> None:
+        """The same for the notices just written of these reminders, in the caller's transaction."""
+        told = list(Notice.objects.filter(reminder__in=reminders, user__in=self.values("user")))
+        self.silence(told)
+        Notice.objects.bulk_update([row for row in told if row.muted], ["muted", "read_at"])
 
 
 class Mute(models.Model):
@@ -510,4 +489,5 @@ class Heartbeat(models.Model):
 
 
 # Django finds a room's tables through this module.
+from followups.channels import models as _channels  # noqa: E402, F401
 from followups.handing import models as _handing  # noqa: E402, F401

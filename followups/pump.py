@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from django.conf import settings
 from django.db import connection
@@ -25,7 +25,9 @@ from disputes.safe.models import Task
 from disputes.sessions.models import Session
 from disputes.whistles.models import Call
 from followups import alarms, danger, planning
-from followups.models import OF_WHISTLES, Heartbeat, Reminder, ReturnVisit
+from followups.channels import sweep as channels
+from followups.delivering import deliver, needed
+from followups.models import OF_WHISTLES, Heartbeat, Held, Reminder, ReturnVisit
 from followups.reactions import people_at, react, reacting_kinds, whistled, whistled_and_above
 from villages.models import Draft
 from villages.policy import policy_on
@@ -33,7 +35,7 @@ from villages.workdays import load_calendar
 
 log = logging.getLogger("followups.pump")
 
-BATCH = 50
+BATCH = 1000
 TRIES = 5
 DRAFTS_KEPT = dt.timedelta(days=30)
 
@@ -65,6 +67,8 @@ def pump_once(now: dt.datetime | None = None) -> dict[str, int]:
         "replanned": sweep_plans,
         "planned": plan_reminders,
         "sent": send_due,
+        "addressed": channels.plan,
+        "delivered": channels.deliver_due,
         "purged": purge,
         "swept": sweep_files,
     }
@@ -214,31 +218,37 @@ def send_due(moment: Callable[[], dt.datetime]) -> int:
     """Claim → lease → send → finish, in batches until nothing is due. A row that fails does not stop the others."""
     lease = dt.timedelta(seconds=settings.PUMP_LEASE_SECONDS)
     sent = 0
-    while rows := Reminder.objects.claim(now=moment(), lease=lease, limit=BATCH):
-        sent += send(rows, moment)
-    return sent
+    while True:
+        rows = Reminder.objects.claim(now=moment(), lease=lease, limit=BATCH)
+        sent += send(rows, moment) if rows else 0
+        if len(rows) < BATCH:  # the last of them
+            return sent
 
 
-def send(rows: Iterable[Reminder], moment: Callable[[], dt.datetime]) -> int:
-    """Send claimed rows; how many arrived."""
-    sent = 0
-    for row in rows:
-        at = moment()
-        try:
-            if row.is_needed(timezone.localdate(at)):
-                sent += row.deliver(at)
-            else:
-                row.finish(at=at, state=Reminder.State.CANCELLED)
-        except Exception as error:
-            log.exception("Reminder %s failed at attempt %s.", row.pk, row.attempt)
-            last = row.attempt >= TRIES
-            row.finish(
-                at=at,
-                state=Reminder.State.FAILED if last else Reminder.State.PENDING,
-                error=type(error).__name__,
-                again_at=None if last else at + dt.timedelta(seconds=settings.PUMP_LEASE_SECONDS),
-            )
-    return sent
+def send(rows: list[Held], moment: Callable[[], dt.datetime]) -> int:
+    """Send claimed rows; how many arrived. All at once, and one by one where that fails."""
+    at = moment()
+    try:
+        still = needed(rows, timezone.localdate(at))
+        if len(still) < len(rows):
+            for row in set(rows) - set(still):
+                Reminder.objects.cancel(row)
+        return deliver(still, at)
+    except Exception:
+        log.exception("A batch of %s reminders failed; each is tried by itself.", len(rows))
+    return sum(_send_one(row, moment()) for row in rows)
+
+
+def _send_one(row: Held, at: dt.datetime) -> int:
+    try:
+        if needed([row], timezone.localdate(at)):
+            return deliver([row], at)
+        Reminder.objects.cancel(row)
+    except Exception as error:
+        log.exception("Reminder %s failed at attempt %s.", row.pk, row.attempt)
+        lease = dt.timedelta(seconds=settings.PUMP_LEASE_SECONDS)
+        Reminder.objects.give_up(row, type(error).__name__, again_at=None if row.attempt >= TRIES else at + lease)
+    return 0
 
 
 def purge(moment: Callable[[], dt.datetime]) -> int:

@@ -17,6 +17,8 @@ if not _outer:
 # Tests state the conditions that they are about; whatever the shell exported does not reach them.
 for name in ("POLICY_PROFILE", "DJANGO_DEBUG", "ALLOWED_HOSTS", "SECRET_KEY", "SECRET_KEY_FILE", "FIELD_KEYS_FILE"):
     os.environ.pop(name, None)
+for name in ("EMAIL_URL", "WEBHOOK_URL", "WEBHOOK_SECRET", "WEBHOOK_DEDUPES", "SITE_URL"):
+    os.environ.pop(name, None)
 os.environ["INSECURE_HTTP"] = "1"
 
 from config.settings import *  # noqa: E402, F403

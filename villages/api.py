@@ -129,6 +129,9 @@ class MeSerializer(serializers.Serializer):
     username = serializers.CharField()
     name = serializers.CharField()
     phone = serializers.CharField()
+    email = serializers.CharField(help_text=_("接收通知的邮箱"))
+    by_email = serializers.BooleanField(help_text=_("通知发到邮箱"))
+    by_webhook = serializers.BooleanField(help_text=_("通知发到政务微信、钉钉或短信"))
     postings = PostingSerializer(many=True)
 
 
@@ -239,6 +242,9 @@ class MeViewSet(Room):
                 "username": user.username,
                 "name": user.name,
                 "phone": user.phone,
+                "email": user.email,
+                "by_email": user.by_email,
+                "by_webhook": user.by_webhook,
                 "postings": PostingSerializer(postings, many=True).data,
             }
         )

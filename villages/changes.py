@@ -145,6 +145,24 @@ def revoke_token(*, user: User, at: dt.datetime) -> None:
             _log_user(user, user, at, did="revoke_token")
 
 
+def set_messages(
+    *, user: User, at: dt.datetime, email: str, by_email: bool, by_webhook: bool, request: Any = None
+) -> None:
+    """Where this person is told of notices while the system is closed; the log keeps what changed, no address."""
+    wanted = {"email": email, "by_email": by_email, "by_webhook": by_webhook}
+    changed = sorted(name for name, value in wanted.items() if getattr(user, name) != value)
+    if not changed:
+        return
+    with transaction.atomic():
+        for name in changed:
+            setattr(user, name, wanted[name])
+        user.save(update_fields=changed)
+        record(
+            action=Action.MANAGE, actor=user, county=county_of(user), subject=f"user:{user.pk}",
+            detail={"did": "set_messages", "changed": changed}, at=at, request=request,
+        )  # fmt: skip
+
+
 def _log_user(user: User, by: User, at: dt.datetime, **detail: Any) -> None:
     record(
         action=Action.MANAGE, actor=by, county=county_of(by), subject=f"user:{user.pk}",

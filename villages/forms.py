@@ -132,6 +132,23 @@ class SettingsForm(PlainForm):
     single_keys = forms.BooleanField(label=gettext_lazy("使用单键快捷键"), required=False)
 
 
+class MessagesForm(PlainForm):
+    """Where this person is told of notices while the system is closed."""
+
+    email = forms.EmailField(
+        label=gettext_lazy("接收通知的邮箱"),
+        max_length=120,
+        required=False,
+        help_text=gettext_lazy("邮件里没有当事人姓名，只写纠纷类型和村"),
+    )
+    by_email = forms.BooleanField(label=gettext_lazy("发到邮箱"), required=False)
+    by_webhook = forms.BooleanField(
+        label=gettext_lazy("发到政务微信、钉钉或短信"),
+        required=False,
+        help_text=gettext_lazy("县里接了消息网关才有，按你的账号和工作电话发"),
+    )
+
+
 class AccountForm(PlainForm):
     """A person's name and work phone."""
 

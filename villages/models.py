@@ -191,6 +191,9 @@ class User(AbstractBaseUser):
     font_size = models.CharField(_("字号"), max_length=2, choices=FontSize.choices, default=FontSize.NORMAL)
     single_keys = models.BooleanField(_("单键快捷键"), default=True)
     after_save = models.CharField(max_length=8, default="stay")  # 留在本案 / 下一条 / 返回列表
+    email = models.EmailField(_("接收通知的邮箱"), max_length=120, blank=True)
+    by_email = models.BooleanField(_("通知发到邮箱"), default=True)
+    by_webhook = models.BooleanField(_("通知发到政务微信、钉钉或短信"), default=True)
     created_at = models.DateTimeField(default=timezone.now)
 
     USERNAME_FIELD = "username"

@@ -42,6 +42,7 @@ CATALOGUE: dict[str, Item] = {
     "orange_visit_2_days": Item(_("橙色等级第二次加访，化解后（0 不加）"), DAYS, 90, 0, 365),
     "visit_remind_days": Item(_("回访提前提醒"), DAYS, 3, 0, 15),
     "alarm_minutes": Item(_("可能激化没有确认，再次提醒"), MINUTES, 30, 5, 1440),
+    "message_minutes": Item(_("邮件和消息网关，两次之间至少隔"), MINUTES, 30, 5, 750),
     "danger_days": Item(_("风险等级有效期"), DAYS, 30, 1, 90),
     "unmerge_days": Item(_("并案可撤销期限"), DAYS, 30, 1, 90),
     "whistle_answer_days": Item(_("吹哨答复时限"), WORKDAYS, 1, 1, 10),

@@ -21,6 +21,7 @@ urlpatterns = [
     path("logout/", views_account.sign_out, name="logout"),
     path("i18n/setlang/", require_POST(set_language), name="set_language"),
     path("me/", views_account.me, name="me"),
+    path("me/messages/", views_account.messages_set, name="messages_set"),
     path("me/password/", views_account.password, name="password"),
     path("me/token/", views_account.token_make, name="token_make"),
     path("me/token/revoke/", views_account.token_revoke, name="token_revoke"),

@@ -21,7 +21,7 @@ from rest_framework.authtoken.models import Token
 
 from audit.models import Action, record
 from villages import changes, handbook
-from villages.forms import PasswordForm, SettingsForm
+from villages.forms import MessagesForm, PasswordForm, SettingsForm
 from villages.models import User
 from villages.pages import posted, status_of
 from villages.requests import SignedInRequest
@@ -118,7 +118,20 @@ def me(request: SignedInRequest) -> HttpResponse:
     return _me_page(request, form=form)
 
 
-def _me_page(request: SignedInRequest, *, form: SettingsForm | None = None, token: str = "") -> HttpResponse:
+@require_POST
+def messages_set(request: SignedInRequest) -> HttpResponse:
+    """Where notices go while the system is closed."""
+    form = MessagesForm(request.POST)
+    if not form.is_valid():
+        return _me_page(request, told=form)
+    changes.set_messages(user=request.user, at=timezone.now(), request=request, **form.cleaned_data)
+    messages.success(request, _("已保存"))
+    return redirect("me")
+
+
+def _me_page(
+    request: SignedInRequest, *, form: SettingsForm | None = None, told: MessagesForm | None = None, token: str = ""
+) -> HttpResponse:
     user = request.user
     if form is None:
         form = SettingsForm(
@@ -129,6 +142,7 @@ def _me_page(request: SignedInRequest, *, form: SettingsForm | None = None, toke
         "villages/me.html",
         {
             "form": form,
+            "told": told or MessagesForm(initial={f: getattr(user, f) for f in MessagesForm.base_fields}),
             "postings": user.postings.filter(changes.in_force()).select_related("office"),
             "places": sorted(
                 sessions_of(user), key=lambda place: (place.key != request.session.session_key, -_seconds(place.seen))
@@ -137,7 +151,7 @@ def _me_page(request: SignedInRequest, *, form: SettingsForm | None = None, toke
             "token": token,
             "has_token": Token.objects.filter(user=user).first(),
         },
-        status=status_of(form),
+        status=status_of(told or form),
     )
 
 

@@ -9,7 +9,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('disputes', '0015_ties'),
-        ('followups', '0006_counselling'),
+        ('followups', '0007_counselling'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

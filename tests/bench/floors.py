@@ -4,6 +4,7 @@ Each at most 30 lines, no ORM beyond .values() and plain creates, through the sa
 postings. Where the page writes an audit row, its floor inserts one plain row too.
 """
 
+import datetime as dt
 import tempfile
 import uuid
 from itertools import islice
@@ -26,7 +27,7 @@ from disputes.referrals.models import Referral
 from disputes.safe.models import Task
 from disputes.sessions.models import Session
 from disputes.whistles.models import Call
-from followups.models import ReturnVisit
+from followups.models import Notice, ReturnVisit
 from ledgers.month import Month
 
 PLACE = "township__short_name village__short_name handler__name"
@@ -40,8 +41,17 @@ left_at left_as no dispute_id dispute__{PLACE.split()[-1]} {" ".join(PLACE.split
 CAPTURE_ROW = """uid side_a side_b kind words place found state may_escalate at by__name village__short_name
 village__parent__short_name visit__visited_on""".split()
 
+HOME_ROW = """due_on due_kind case_no side_a side_b type_l1 type_l2 status tier protected desk_id handler__name
+village__short_name""".split()
+HOME_NOTICE = "kind created_at dispute__case_no dispute__side_a dispute__side_b".split()
+OPEN = ("waiting", "mediating")
+
 HANDED = ("escalate", "return", "hand_down", "reopen")
 TOLD = ("note", "settle", "end", "refer", "withdraw", "merge")
+
+
+def open_at(desks):
+    return Q(desk__in=desks, status__in=OPEN)
 
 
 def plain_log_row(request):
@@ -191,3 +201,33 @@ def with_children(chunk):
         row["left_at"] = row["left_at"] and row["left_at"].replace(tzinfo=None)
         row["dispute__amount"] = row["dispute__amount"] and float(row["dispute__amount"])
         yield row
+
+
+def home(request):
+    """What the home page of a desk shows: each list once, as plain rows, and each number once."""
+    user, day, q = request.user, timezone.localdate(), request.user.scope.q
+    desks, week = sorted(user.scope.desks), day + dt.timedelta(days=6 - day.weekday())
+    first, cases, visits = day.replace(day=1), d.Dispute.objects.filter(q()), ReturnVisit.objects.filter(q("dispute__"))
+    rows = list(cases.filter(open_at(desks), due_on__isnull=False).order_by("due_on").values(*HOME_ROW))
+    shown = ["case_no", "side_a", "side_b", "type_l1", "type_l2", "village__short_name"]
+    case = {name: F(f"dispute__{name}") for name in shown}
+    rows += visits.filter(state="planned", office__in=desks).values("due_on", **case)
+    rows += Task.objects.filter(q("dispute__"), state="open", office__in=desks).values("due_on", **case)
+    asked = Instruction.objects.filter(q("dispute__"), state="pending", dispute__desk__in=desks)
+    rows += asked.values("due_on", **case)
+    rows.sort(key=lambda row: row["due_on"])
+    late, now = [r for r in rows if r["due_on"] < day], [r for r in rows if r["due_on"] == day]
+    soon = [r for r in rows if day < r["due_on"] <= week]
+    groups = [{"key": k, "n": len(some), "rows": some[:12]} for k, some in zip("abc", (late, now, soon), strict=True)]
+    due = visits.filter(due_on__gte=first, due_on__lte=day).exclude(state__in=["cancelled", "failed"])
+    notices = Notice.objects.filter(q("dispute__"), user=user).order_by("-id")
+    opened, to_sort = cases.filter(status__in=OPEN), field.Capture.objects.filter(q(), state="new")
+    context = {
+        "total": len(rows), "counts": {"overdue": len(late), "today": len(now), "week": len(soon)}, "groups": groups,
+        "to_sort": to_sort.count(), "to_accept": cases.filter(desk__in=desks, status="waiting").count(),
+        "open_count": opened.count(), "overdue_count": opened.filter(due_on__lt=day).count(),
+        "visits_made": due.exclude(state="planned").count(), "visits_due": due.count(),
+        "left": cases.filter(left_at__date__gte=first).count(), "drafts": list(user.drafts.values("url", "updated_at")),
+        "notices": list(notices.values(*HOME_NOTICE)[:6]),
+    }  # fmt: skip
+    return HttpResponse(render_to_string("bench/home.html", context))

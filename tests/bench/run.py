@@ -143,6 +143,7 @@ def calls(facts: dict[str, Any]) -> dict[str, tuple[Call, Call, float]]:
         "save a capture": (told(f"/visits/{facts['walk']}/"), told(f"/bench/capture/{facts['walk']}/"), 3),
         "triage page": (get("/triage/"), get("/bench/triage/"), 3),
         "inbox": (get("/inbox/"), get("/bench/inbox/"), 3),
+        "home page": (get("/"), get("/bench/home/"), 3),
     }
 
 
@@ -177,6 +178,8 @@ def measure(sites: list[Site]) -> list[dict[str, Any]]:
                 kept[1].extend(pair[1])
     for (name, size), (ours_ms, floor_ms) in found.items():
         rows.append(result(name, backend, size, statistics.median(ours_ms), statistics.median(floor_ms), goals[name]))
+    if "reminder sweep" in ONLY or "in-app notices" in ONLY:
+        rows += [row for site in sites for row in outbox(site) if row["row"] in ONLY]
     if ONLY:
         return rows
     for site in sites:
@@ -187,6 +190,7 @@ def measure(sites: list[Site]) -> list[dict[str, Any]]:
         a, b = alternate(client, lambda i, c=export: c, lambda i, c=floor_call: c, range(ROUNDS + 1))
         rows.append(result("ledger export", backend, site.size, statistics.median(a), statistics.median(b), 2))
         rows += papers(site)
+        rows += outbox(site)
     if len(sites) > 1:
         small, big = sites[0].size, sites[-1].size
         for name in ("list page", "case page"):
@@ -220,6 +224,24 @@ def papers(site: Site) -> list[dict[str, Any]]:
     return [
         result("agreement as PDF", site.backend, site.size, *took["agreement"], 1.5),
         result("dossier of 30 pages, beside 1 s", site.backend, site.size, took["dossier"], 1000, 1),
+    ]
+
+
+def outbox(site: Site) -> list[dict[str, Any]]:
+    """Ten open reminders per dispute and one in a hundred of them due: claimed beside the bare UPDATE, told beside
+    bare INSERTs."""
+    run = subprocess.run(
+        [sys.executable, "-m", "tests.bench.outbox", str(site.size)],
+        env=site.env,
+        cwd=ROOT,
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    took = json.loads(run.stdout.splitlines()[-1])
+    return [
+        result("reminder sweep", site.backend, took["open"], *took["sweep"], 1.5),
+        result("in-app notices", site.backend, took["due"], *took["notices"], 2),
     ]
 
 

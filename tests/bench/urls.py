@@ -16,5 +16,6 @@ urlpatterns = [
     path("bench/capture/<uuid:uid>/", floors.capture),
     path("bench/triage/", floors.triage),
     path("bench/inbox/", floors.inbox),
+    path("bench/home/", floors.home),
     path("bench/ledger/", floors.ledger),
 ]

@@ -217,14 +217,14 @@ def test_the_one_whose_lease_ran_out_can_no_longer_finish(planned):
 
 def test_a_row_that_fails_waits_for_its_turn_and_gives_up_at_the_fifth(planned, monkeypatch):
     broken = Reminder.objects.first()
-    deliver = Reminder.deliver
+    deliver = pump.deliver
 
-    def fails_for_one(row, at):
-        if row.pk == broken.pk:
+    def fails_for_one(rows, at):
+        if broken.pk in {row.pk for row in rows}:
             raise ConnectionError
-        return deliver(row, at)
+        return deliver(rows, at)
 
-    monkeypatch.setattr(Reminder, "deliver", fails_for_one)
+    monkeypatch.setattr(pump, "deliver", fails_for_one)
     at = planned
     for attempt in range(1, pump.TRIES + 1):
         pump.send_due(lambda at=at: at)

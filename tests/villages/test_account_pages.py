@@ -128,6 +128,20 @@ def test_me_shows_settings_places_and_postings(w):
     assert other.get("/me/").status_code == 302
 
 
+def test_a_person_says_where_messages_go(w):
+    client = Client()
+    attempt(client)
+    assert "接收通知的邮箱" in client.get("/me/").content.decode()
+    wrong = client.post("/me/messages/", {"email": "officer", "by_email": "on"})
+    assert wrong.status_code == 422 and 'value="officer"' in wrong.content.decode()
+    sent = {"email": "officer@example.org", "by_email": "on"}
+    assert [client.post("/me/messages/", sent).status_code for _ in range(2)] == [302, 302]
+    w.officer.refresh_from_db()
+    assert (w.officer.email, w.officer.by_email, w.officer.by_webhook) == ("officer@example.org", True, False)
+    (row,) = AccessLog.objects.filter(action="manage", detail__did="set_messages")
+    assert row.detail["changed"] == ["by_webhook", "email"]
+
+
 def test_a_token_is_shown_once_and_can_be_taken_away(w):
     client = Client()
     attempt(client)
