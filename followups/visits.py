@@ -292,8 +292,10 @@ def _record(
             setattr(visit, name, answers.get(name) or "")
         visit.calmed = bool(answers.get("calmed") or answers.get("calming"))
         visit.save()
-        answered = [row.pk for row in later if row.due_on <= facts["visited_on"]]
-        ReturnVisit.objects.filter(pk__in=answered).update(state=State.CANCELLED, answered_by=visit)
+        for other in later:
+            if other.due_on <= facts["visited_on"]:  # one visit answers everything that was due by then
+                other.state, other.answered_by = State.CANCELLED, visit
+                other.save(update_fields=["state", "answered_by"])
         if visit.conclusion == ReturnVisit.Conclusion.AGAIN:
             again |= {"reason": ReturnVisit.Reason.AGAIN, "due_on": facts["again_on"]}
             ReturnVisit.objects.get_or_create(

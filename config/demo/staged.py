@@ -278,7 +278,9 @@ def by_the_mediator(history: History, rng: random.Random, village: Area) -> Stor
 def awaiting_visit(history: History, rng: random.Random, village: Area) -> Story:
     """已化解, the first visits due today or in the next days; who makes them is agreed."""
     case, _at = yield from settled(history, rng, village, LIVESTOCK, 14)
-    case.visits.planned().update(assignee=crew_of(history, case)[0])
+    for row in case.visits.planned():
+        row.assignee = crew_of(history, case)[0]
+        row.save(update_fields=["assignee"])
 
 
 def visit_overdue(history: History, rng: random.Random, village: Area) -> Story:

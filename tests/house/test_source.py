@@ -44,6 +44,7 @@ WRITES_IN_BULK = {
     "followups/bulk.py": "the visits of those cases",
     "disputes/effects.py": "the inside of perform(), under its lock: rows that hang on the case",
     "followups/reactions.py": "rows of one event, inserted together with its Handled row",
+    "followups/planning.py": "the plan of one locked case: planned rows, which no person has written",
 }
 
 
