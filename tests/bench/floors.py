@@ -209,12 +209,16 @@ def home(request):
     desks, week = sorted(user.scope.desks), day + dt.timedelta(days=6 - day.weekday())
     first, cases, visits = day.replace(day=1), d.Dispute.objects.filter(q()), ReturnVisit.objects.filter(q("dispute__"))
     rows = list(cases.filter(open_at(desks), due_on__isnull=False).order_by("due_on").values(*HOME_ROW))
-    shown = ["case_no", "side_a", "side_b", "type_l1", "type_l2", "village__short_name"]
+    shown = "case_no side_a side_b type_l1 type_l2 village__short_name".split()
     case = {name: F(f"dispute__{name}") for name in shown}
     rows += visits.filter(state="planned", office__in=desks).values("due_on", **case)
     rows += Task.objects.filter(q("dispute__"), state="open", office__in=desks).values("due_on", **case)
     asked = Instruction.objects.filter(q("dispute__"), state="pending", dispute__desk__in=desks)
     rows += asked.values("due_on", **case)
+    calls = {name: F(f"whistle__dispute__{name}") for name in shown}
+    rows += Call.objects.filter(office__in=desks, due_on__isnull=False).values("due_on", "office__name", **calls)
+    own = Call.objects.filter(q("whistle__dispute__"), whistle__desk__in=desks, whistle__closed_at=None, due_on__lt=day)
+    rows += own.values("due_on", **calls)
     rows.sort(key=lambda row: row["due_on"])
     late, now = [r for r in rows if r["due_on"] < day], [r for r in rows if r["due_on"] == day]
     soon = [r for r in rows if day < r["due_on"] <= week]
