@@ -112,7 +112,7 @@ def to_acknowledge(rows: Iterable[Notice]) -> set[int]:
 # --- read and unread -------------------------------------------------------------------------------------------------
 def restore(user: User, at: dt.datetime) -> int:
     """Take back what was marked read at this very moment; how many are unread again. Muted ones were never unread."""
-    return Notice.objects.visible_to(user).filter(read_at=at, muted=False).update(read_at=None)
+    return Notice.objects.visible_to(user).mark_unread(at)
 
 
 # --- muting ----------------------------------------------------------------------------------------------------------
@@ -127,7 +127,7 @@ def muted_groups(user: User) -> list[str]:
 def mute_case(case: Dispute, *, by: User, at: dt.datetime, on: bool) -> None:
     """`by` hears no more (or again) of this case than danger and what is put into their own hands."""
     if on:
-        Mute.objects.bulk_create([Mute(user=by, dispute=case, at=at)], ignore_conflicts=True)
+        Mute.objects.put([Mute(user=by, dispute=case, at=at)])
     else:
         by.mutes.filter(dispute=case).delete()
 
@@ -137,5 +137,4 @@ def mute_groups(groups: Iterable[str], *, by: User, at: dt.datetime) -> None:
     wanted = set(groups) & {str(group) for group in MUTABLE}
     with transaction.atomic():
         by.mutes.exclude(group="").exclude(group__in=wanted).delete()
-        rows = [Mute(user=by, group=group, at=at) for group in sorted(wanted)]
-        Mute.objects.bulk_create(rows, ignore_conflicts=True)
+        Mute.objects.put([Mute(user=by, group=group, at=at) for group in sorted(wanted)])

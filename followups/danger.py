@@ -131,5 +131,5 @@ def acknowledge(case: Dispute, *, by: User, at: dt.datetime, request: HttpReques
         if sentence:
             raise MoveRefused(sentence)
         seen = [danger.pk for danger in waiting_of(case)]
-        Danger.objects.filter(pk__in=seen).update(seen_by=by, seen_at=at)
+        Danger.objects.filter(pk__in=seen).mark_seen(by=by, at=at)
         return case.append_event("danger_seen", by=by, at=at, facts={"dangers": seen}, request=request)

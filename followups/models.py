@@ -356,6 +356,10 @@ class NoticeQuerySet(models.QuerySet["Notice"]):
         """How many became read."""
         return self.unread().update(read_at=at)
 
+    def mark_unread(self, read_at: dt.datetime) -> int:
+        """How many of those read at this very moment are unread again; muted ones never were unread."""
+        return self.filter(read_at=read_at, muted=False).update(read_at=None)
+
 
 class Notice(models.Model):
     """One line in somebody's 通知. Text is built per viewer when shown, so that no name leaks through it."""
@@ -409,6 +413,10 @@ class Notice(models.Model):
 
 
 class MuteQuerySet(models.QuerySet["Mute"]):
+    def put(self, rows: list[Mute]) -> None:
+        """Insert what is not there yet: muting twice is muting once."""
+        self.bulk_create(rows, ignore_conflicts=True)  # type: ignore[arg-type]
+
     def silence(self, notices: Iterable[Notice]) -> None:
         """Mark those of these unwritten notices that their own readers muted; one query for all of them.
 
@@ -457,6 +465,12 @@ class Mute(models.Model):
         return f"{self.user_id} {self.dispute_id or self.group}"
 
 
+class DangerQuerySet(models.QuerySet["Danger"]):
+    def mark_seen(self, *, by: User, at: dt.datetime) -> int:
+        """How many somebody took note of just now."""
+        return self.filter(seen_at=None).update(seen_by=by, seen_at=at)
+
+
 class Danger(models.Model):
     """可能激化 or a red grade of a case, until one of the police has taken note of it."""
 
@@ -465,6 +479,8 @@ class Danger(models.Model):
     at = models.DateTimeField()
     seen_by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+", db_index=False)
     seen_at = models.DateTimeField(null=True)
+
+    objects = DangerQuerySet.as_manager()
 
     class Meta:
         constraints = [

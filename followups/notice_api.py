@@ -294,7 +294,7 @@ class Outbox(Room):
     def retry(self, request: Request) -> Response:
         user = self.operator()
         sent = self.checked(RetryBody, request.data)
-        if not outbox.retry(sent["channel"], sent["pk"], by=user, at=timezone.now(), request=request._request):
+        if not outbox.send_again(sent["channel"], sent["pk"], by=user, at=timezone.now(), request=request._request):
             raise MoveRefused(operator_views.gone())
         return Response({"retried": 1})
 

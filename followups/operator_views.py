@@ -30,7 +30,7 @@ def figures(now: dt.datetime) -> dict[str, Any]:
 def retry_all(*, by: User, at: dt.datetime, request: HttpRequest | None = None) -> int:
     """Try every failure of every channel once more; how many. What may have arrived already is left to a person."""
     rows = [(row["channel"], row["pk"]) for row in outbox.failed() if row["state"] == "failed"]
-    return sum(outbox.retry(channel, pk, by=by, at=at, request=request) for channel, pk in rows)
+    return sum(outbox.send_again(channel, pk, by=by, at=at, request=request) for channel, pk in rows)
 
 
 def gone() -> str:
@@ -57,7 +57,7 @@ def retry(request: SignedInRequest) -> HttpResponse:
         pk = sent.get("pk", "")
         # a number that is none names no failure
         number = int(pk) if pk.isdecimal() and len(pk) < 16 else 0
-        if not outbox.retry(sent.get("channel", ""), number, by=request.user, at=now, request=request):
+        if not outbox.send_again(sent.get("channel", ""), number, by=request.user, at=now, request=request):
             back = {"back_url": "/manage/reminders/", "back_label": _("回到提醒与通知")}
             return render(request, "409.html", {"sentence": gone(), **back}, status=409)
         count = 1

@@ -62,7 +62,7 @@ def failed() -> QuerySet:
     return one.union(other, all=True).order_by("-due_at", "-pk")
 
 
-def retry(kind: str, pk: int, *, by: User, at: dt.datetime, request: Any = None) -> bool:
+def send_again(kind: str, pk: int, *, by: User, at: dt.datetime, request: Any = None) -> bool:
     """Send row `pk` of the channel `kind` once more with the next round; False when it is not waiting for that."""
     with transaction.atomic():
         rows: QuerySet[Any] = Reminder.objects if kind == Reminder.Channel.APP else Delivery.objects  # type: ignore[assignment]

@@ -17,6 +17,7 @@ from typing import Any
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _g
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 
 from disputes.moves import Status
 
@@ -126,7 +127,8 @@ def remark(row: Row) -> str:
     if row["left_as"] == Status.MERGED and row["left_on"]:
         notes.append(_g("已并案"))
     if row["counselled"]:
-        notes.append(_g("已疏导 %(n)s 次") % {"n": row["counselled"]})
+        done = row["counselled"]
+        notes.append(ngettext("已疏导 %(n)s 次", "已疏导 %(n)s 次", done) % {"n": done})
     return "，".join(notes)
 
 

@@ -187,9 +187,9 @@ def test_an_operator_sees_what_is_stuck_and_sends_it_again(w, officer):
     rows = list(outbox.failed()[:50])
     assert len(rows) == outbox.failed().count() == 5 and set(rows[0]) == set(outbox.COLUMNS)
     for kind, pk in (("email", lost.pk), ("email", maybe.pk), ("app", Reminder.objects.first().pk)):
-        assert outbox.retry(kind, pk, by=w.sysadmin, at=NOW)
-        assert not outbox.retry(kind, pk, by=w.sysadmin, at=NOW)  # it waits already
-    assert not outbox.retry("webhook", lost.pk, by=w.sysadmin, at=NOW)
+        assert outbox.send_again(kind, pk, by=w.sysadmin, at=NOW)
+        assert not outbox.send_again(kind, pk, by=w.sysadmin, at=NOW)  # it waits already
+    assert not outbox.send_again("webhook", lost.pk, by=w.sysadmin, at=NOW)
     assert AccessLog.objects.filter(action="manage", detail__did="send_again").count() == 3
     maybe.refresh_from_db()
     assert (maybe.state, maybe.doubtful, maybe.tries) == ("pending", True, 0)
