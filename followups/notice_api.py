@@ -286,7 +286,7 @@ class Outbox(Room):
         self.operator()
         self.asked(Strict)
         rows: QuerySet = outbox.failed()[:50]
-        return Response({**operator_views.figures(timezone.now()), "failures": list(rows)})
+        return Response({**operator_views.figures(timezone.now()), "failures": operator_views.told(rows)})
 
     @extend_schema(operation_id="reminders_retry", summary=_("重试一条"), request=RetryBody, responses=Retried)
     @action(detail=False, methods=["post"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterable
 from typing import Any
 
 from django.contrib import messages
@@ -13,6 +14,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from followups import outbox, pump
+from followups.channels.answers import in_words
 from villages.models import Role, User
 from villages.pages import for_roles, numbered
 from villages.requests import SignedInRequest
@@ -33,6 +35,11 @@ def retry_all(*, by: User, at: dt.datetime, request: HttpRequest | None = None) 
     return sum(outbox.send_again(channel, pk, by=by, at=at, request=request) for channel, pk in rows)
 
 
+def told(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Failures with their reason in words."""
+    return [row | {"error": in_words(row["error"])} for row in rows]
+
+
 def gone() -> str:
     """Why one cannot be tried again that no longer failed."""
     return _("这一条已经不是失败，不用重试。刷新后再看")
@@ -43,7 +50,8 @@ def gone() -> str:
 def reminders(request: SignedInRequest) -> HttpResponse:
     """Heartbeat, figures per channel, and the failures with a button each."""
     page = numbered(request, outbox.failed())
-    return render(request, "manage/reminders.html", {**figures(timezone.now()), "page": page})
+    context = {**figures(timezone.now()), "page": page, "rows": told(page.object_list)}
+    return render(request, "manage/reminders.html", context)
 
 
 @for_roles(Role.SYSADMIN)

@@ -8,7 +8,7 @@ import smtplib
 from django.conf import settings
 from django.core.mail import EmailMessage, get_connection
 
-from followups.channels.answers import Answer, Outcome, at_most, failure
+from followups.channels.answers import Answer, Outcome, Reason, at_most, failure
 
 
 def send(key: str, to: str, subject: str, body: str) -> Answer:
@@ -21,7 +21,7 @@ def send(key: str, to: str, subject: str, body: str) -> Answer:
         try:
             server.open()
         except (OSError, smtplib.SMTPException) as error:
-            return Answer(Outcome.UNREACHABLE, failure("连不上邮件服务器", error))
+            return Answer(Outcome.UNREACHABLE, failure(Reason.MAIL_AWAY, error))
         with at_most(settings.OUTBOX_TOTAL_SECONDS, getattr(getattr(server, "connection", None), "sock", None)):
             return _hand_over(message)
     finally:
@@ -34,16 +34,16 @@ def _hand_over(message: EmailMessage) -> Answer:
         message.send()
     except smtplib.SMTPRecipientsRefused as error:
         codes = [code for code, _words in error.recipients.values()]
-        return _refused("邮件服务器不收这个邮箱", max(codes, default=550))
+        return _refused(Reason.NO_SUCH_BOX, max(codes, default=550))
     except smtplib.SMTPResponseException as error:  # sender or data refused
-        return _refused("邮件服务器不收", error.smtp_code)
+        return _refused(Reason.MAIL_REFUSED, error.smtp_code)
     except (smtplib.SMTPNotSupportedError, ValueError) as error:
-        return Answer(Outcome.REFUSED, failure("这封邮件发不了", error))
+        return Answer(Outcome.REFUSED, failure(Reason.BAD_MAIL, error))
     except (smtplib.SMTPException, OSError) as error:
-        return Answer(Outcome.UNKNOWN, failure("发出后没有答复", error))
+        return Answer(Outcome.UNKNOWN, failure(Reason.NO_ANSWER, error))
     return Answer(Outcome.SENT)
 
 
-def _refused(words: str, code: int) -> Answer:
+def _refused(reason: Reason, code: int) -> Answer:
     """5xx is for good, anything else for now (RFC 5321, 4.2.1)."""
-    return Answer(Outcome.REFUSED if 500 <= code < 600 else Outcome.NOT_NOW, f"{words}，答复 {code}")
+    return Answer(Outcome.REFUSED if 500 <= code < 600 else Outcome.NOT_NOW, reason.with_detail(code))

@@ -17,7 +17,7 @@ from django.db.models import Exists, OuterRef
 from django.utils import timezone, translation
 
 from followups.channels import mail, reach, webhook, words
-from followups.channels.answers import Answer, Outcome, failure
+from followups.channels.answers import Answer, Outcome, Reason, failure
 from followups.channels.hours import hours_on
 from followups.channels.models import Delivery, Told
 from followups.groups import KINDS, Group
@@ -95,10 +95,10 @@ def send_one(row: Delivery, moment: Moment, lease: dt.timedelta) -> Answer | Non
     if not notices or not reach.is_reached(row.channel, person):
         left = row.may_have_left  # what may have arrived is no more cancelled than sent
         state = Delivery.State.UNCERTAIN if left else Delivery.State.CANCELLED
-        row.finish(at=moment(), state=state, error="可能已发出，不再重发" if left else "")
+        row.finish(at=moment(), state=state, error=str(Reason.NOT_AGAIN) if left else "")
         return None
     if row.tries >= SURE_TRIES:  # whoever sends it dies, or fails in a way nobody has thought of
-        row.finish(at=moment(), state=Delivery.State.UNCERTAIN, error="试了多次，不知道是否发出")
+        row.finish(at=moment(), state=Delivery.State.UNCERTAIN, error=str(Reason.TRIED_OUT))
         return None
     if not row.begin(at=moment(), lease=lease, dedupes=reach.dedupes(row.channel)):
         return None
@@ -106,7 +106,7 @@ def send_one(row: Delivery, moment: Moment, lease: dt.timedelta) -> Answer | Non
         send = prepared(row, notices)
     except Exception as error:
         log.exception("The words of message %s failed.", row.pk)
-        answer = Answer(Outcome.NOT_NOW, failure("写不成消息", error))
+        answer = Answer(Outcome.NOT_NOW, failure(Reason.NO_WORDS, error))
     else:
         answer = send()
     conclude(row, answer, moment())

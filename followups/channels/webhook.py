@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import orjson
 from django.conf import settings
 
-from followups.channels.answers import Answer, Outcome, at_most, failure
+from followups.channels.answers import Answer, Outcome, Reason, at_most, failure
 
 LATER = {408, 425, 429, 500, 503}  # said by the gateway itself: not taken
 UNCLEAR = {502, 504}  # said by something in front of it, which does not know either
@@ -41,20 +41,20 @@ def post(key: str, payload: dict[str, Any]) -> Answer:
         try:
             line.connect()
         except OSError as error:
-            return Answer(Outcome.UNREACHABLE, failure("连不上消息网关", error))
+            return Answer(Outcome.UNREACHABLE, failure(Reason.GATEWAY_AWAY, error))
         line.sock.settimeout(settings.OUTBOX_TOTAL_SECONDS)
         with at_most(settings.OUTBOX_TOTAL_SECONDS, line.sock):
             path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
             try:
                 line.request("POST", path, body, headers)
             except OSError as error:  # the body is short of its length: nobody can have taken it
-                return Answer(Outcome.NOT_NOW, failure("没发完就断了", error))
+                return Answer(Outcome.NOT_NOW, failure(Reason.CUT_OFF, error))
             try:
                 status = line.getresponse().status
             except (http.client.RemoteDisconnected, OSError) as error:
-                return Answer(Outcome.UNKNOWN, failure("发出后没有答复", error))
+                return Answer(Outcome.UNKNOWN, failure(Reason.NO_ANSWER, error))
             except (http.client.HTTPException, ValueError) as error:
-                return Answer(Outcome.UNCLEAR, failure("答复看不懂", error))
+                return Answer(Outcome.UNCLEAR, failure(Reason.GARBAGE, error))
     finally:
         line.close()
     if 200 <= status < 300:
@@ -62,4 +62,4 @@ def post(key: str, payload: dict[str, Any]) -> Answer:
     outcome = Outcome.NOT_NOW if status in LATER else Outcome.UNCLEAR if status in UNCLEAR else Outcome.REFUSED
     if status >= 500 and outcome is Outcome.REFUSED:
         outcome = Outcome.NOT_NOW
-    return Answer(outcome, f"消息网关答复 {status}")
+    return Answer(outcome, Reason.GATEWAY_ANSWER.with_detail(status))

@@ -174,9 +174,7 @@ def test_an_operator_sees_what_is_stuck_and_sends_it_again(w, officer):
     pump_once(now=moment("2026-03-05 09:00"))
     Reminder.objects.update(state="failed", error="ConnectionError")
     common = {"recipient": officer, "channel": "email", "created_at": NOW, "due_at": NOW}
-    lost = Delivery.objects.create(
-        **common, slot="a", state="failed", error="邮件服务器不收，答复 550", attempt=5, tries=5
-    )
+    lost = Delivery.objects.create(**common, slot="a", state="failed", error="mail_refused:550", attempt=5, tries=5)
     maybe = Delivery.objects.create(**common, slot="b", state="uncertain", attempt=2, tries=2)
     Delivery.objects.create(**common, slot="c")
     found = outbox.state(NOW)

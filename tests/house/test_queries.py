@@ -79,7 +79,7 @@ LISTS: dict[str, tuple[str, int]] = {
     "api/v1/counselling/": ("officer", 13),
     "api/v1/notices/": ("officer", 13),
     "api/v1/todo/": ("officer", 32),
-    "api/v1/notices/cases/": ("officer", 9),
+    "api/v1/notices/cases/": ("officer", 16),
     "api/v1/hand-overs/": ("officer", 13),
     "api/v1/ledger/": ("officer", 25),
     "api/v1/sessions/": ("officer", 11),

@@ -26,7 +26,7 @@ PLACEHOLDER = re.compile(r"%\(\w+\)|\{\w+\}")
 PO = ROOT / "locale" / "en" / "LC_MESSAGES" / "django.po"
 
 #: What a person may type into a field whatever the language is.
-TYPED = {"今天", "昨天", "万", "不清楚"}
+TYPED = {"今天", "明天", "昨天", "周五", "万", "不清楚"}
 
 
 def catalogue() -> dict[str, list[str]]:
@@ -145,7 +145,17 @@ PAGES = [
     "/disputes/",
     "/disputes/new/",
     "/followups/",
+    "/followups/route/",
+    "/followups/coverage/",
+    "/followups/coverage/visits/",
+    "/followups/look-back/",
+    "/counselling/",
+    "/todo/",
+    "/todo/print/",
+    "/hand-over/",
     "/notices/",
+    "/notices/?by=case",
+    "/me/notices/",
     "/ledger/",
     "/villages/",
 ]
@@ -183,11 +193,12 @@ def test_pages_are_english_in_english(english: Client) -> None:
     case = factories.at_room(w)
     english.force_login(w.officer)
     whistle = factories.blow(case, w.officer, w.department_office)
+    settled = factories.settled(w, type_l1="02", type_l2="0201")
     words = data_words()
     moves = [f"/disputes/{case.case_no}/whistles/new/", f"/whistles/{whistle.uid}/"]
     moves += [f"/disputes/{case.case_no}/", f"/disputes/{case.case_no}/edit/"]
     moves += [f"/disputes/{case.case_no}/moves/{name}/" for name in MOVES]
-    moves.append(f"/followups/{factories.settled(w, type_l1='02', type_l2='0201').case_no}/")
+    moves += [f"/followups/{settled.case_no}/", f"/counselling/new/?case={case.case_no}"]
     wrong = []
     for address in [*PAGES, *moves]:
         answer = english.get(address)
