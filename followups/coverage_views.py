@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import cast
 
 from django import forms
 from django.core.exceptions import PermissionDenied, ValidationError
@@ -37,23 +37,22 @@ class PeriodForm(Form):
         coerce=int,
         required=False,
         empty_value=None,
-        choices=[(n, gettext_lazy("近 %(n)d 个月") % {"n": n}) for n in (1, 3, 6, 12, coverage.MOST_MONTHS)],
     )
     village = PickField(label=gettext_lazy("村（社区）"))
 
     def __init__(self, query: QueryDict, *, user: User) -> None:
         super().__init__(query)
         self.query = query
-        months = str(query.get("months", ""))
+        known, months = {1, 3, 6, 12, coverage.MOST_MONTHS}, str(query.get("months", ""))
         if months.isdecimal() and 1 <= int(months) <= coverage.MOST_MONTHS:  # any number may stand in the address
-            known: dict[Any, Any] = dict(self.fields["months"].choices)  # type: ignore[attr-defined]
-            known.setdefault(int(months), _("近 %(n)d 个月") % {"n": int(months)})
-            self.fields["months"].choices = sorted(known.items())  # type: ignore[attr-defined]
+            known.add(int(months))
+        choices = [(n, _("近 %(n)d 个月") % {"n": n}) for n in sorted(known)]
+        self.fields["months"].choices = choices  # type: ignore[attr-defined]
         self.fields["months"].initial = coverage.MONTHS
         rows = coverage.settled_cases(user, coverage.MOST_MONTHS, today()).order_by().values("village")
         areas = Area.objects.filter(pk__in=rows).select_related("parent").order_by("code")
-        choices = [("", _("全部村")), *((row.code, row.full_name) for row in areas)]
-        cast(PickField, self.fields["village"]).choices = choices
+        villages = [("", _("全部村")), *((row.code, row.full_name) for row in areas)]
+        cast(PickField, self.fields["village"]).choices = villages
 
     @property
     def period(self) -> int:

@@ -7,8 +7,8 @@ import socket
 
 import pytest
 
-from followups.channels.answers import in_words
 from followups.channels import sweep
+from followups.channels.answers import in_words
 from followups.channels.models import Delivery
 from followups.models import Notice
 from tests import factories as f
