@@ -156,7 +156,7 @@ class SessionBody(ActBody):
     note = Text(max_length=NOTE_LENGTH, required=False, write_only=True, help_text=_("加密保存，接口不返回"))
 
 
-class NoteBody(ActBody):
+class CounselNoteBody(ActBody):
     session = Whole(min_value=1, max_value=2**31 - 1)
     note = Text(max_length=NOTE_LENGTH, write_only=True, help_text=_("加密保存，接口不返回"))
 
@@ -174,7 +174,7 @@ class PassBody(ActBody):
     to_person = Text(max_length=150)
 
 
-class RevealBody(Strict):
+class CounselRevealBody(Strict):
     reason = Text(max_length=200)
 
 
@@ -182,7 +182,7 @@ BODIES: dict[str, type[ActBody]] = {
     "accept": ActBody,
     "decline": WhyBody,
     "session": SessionBody,
-    "note": NoteBody,
+    "note": CounselNoteBody,
     "advise": AdviseBody,
     "risk": ActBody,
     "calm": ActBody,
@@ -284,14 +284,14 @@ class Counselling(Room):
         return Response(show_whole(self.row(uid), self.user))
 
     @extend_schema(
-        operation_id="counselling_phone", summary=_("查看完整电话，会被记录"), parameters=[UID], request=RevealBody,
+        operation_id="counselling_phone", summary=_("查看完整电话，会被记录"), parameters=[UID], request=CounselRevealBody,
         responses=PhonesShown,
     )  # fmt: skip
     @action(detail=True, methods=["post"])
     def phone(self, request: Request, uid: str) -> Response:
         found = self.row(uid)
         found.may_reveal(self.user)  # a role that never may is told so before its body is read
-        reason = self.checked(RevealBody, request.data)["reason"]
+        reason = self.checked(CounselRevealBody, request.data)["reason"]
         return Response(found.reveal(by=self.user, at=timezone.now(), reason=reason, request=request._request))
 
     def act(self, request: Request, uid: str, name: str) -> Response:
