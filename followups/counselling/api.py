@@ -284,9 +284,12 @@ class Counselling(Room):
         return Response(show_whole(self.row(uid), self.user))
 
     @extend_schema(
-        operation_id="counselling_phone", summary=_("查看完整电话，会被记录"), parameters=[UID], request=CounselRevealBody,
+        operation_id="counselling_phone",
+        summary=_("查看完整电话，会被记录"),
+        parameters=[UID],
+        request=CounselRevealBody,
         responses=PhonesShown,
-    )  # fmt: skip
+    )
     @action(detail=True, methods=["post"])
     def phone(self, request: Request, uid: str) -> Response:
         found = self.row(uid)
