@@ -420,14 +420,19 @@ def _referrals(user: User, today: dt.date) -> Iterator[Todo]:
 
 
 def _meetings(user: User, today: dt.date) -> Iterator[Todo]:
-    """Joint sessions of the coming week to which this person goes; a meeting cannot be put off here."""
-    rows = Session.objects.attended_by(user).planned()
+    """Joint sessions of the coming week to which this person goes; a meeting cannot be put off here.
+
+    Whoever does not read the case learns time and place, and nothing by which the case is known.
+    """
+    seen = Exists(Dispute.objects.visible_to(user).filter(pk=OuterRef("dispute")))
+    rows = Session.objects.attended_by(user).planned().annotate(seen=seen)
     rows = rows.filter(starts_at__date__range=(today, today + MEETINGS_AHEAD)).select_related(
         "dispute", "venue__office"
     )
     for session in rows.order_by("starts_at", "pk"):
         day = timezone.localdate(session.starts_at)
-        row = Todo("session", when_of(day, today), day, url=url_of(session), action=_("打开会议"), primary=False)
+        url = url_of(session) if session.seen else f"/sessions/{session.uid}/"
+        row = Todo("session", when_of(day, today), day, url=url, action=_("打开会议"), primary=False)
         row.title = _("联调会 %(time)s，%(where)s") % {
             "time": timezone.localtime(session.starts_at).strftime("%H:%M"),
             "where": session.where,

@@ -347,6 +347,7 @@ MERGE = ("和另一件是同一片草场、同样两户，并在一起办。",)
 SPLIT = "围栏和欠的草料款是两件事，分开办。"
 SPLIT_PARTS = ("围栏越界部分：要求退回老界石一线。", "草料款部分：前年欠的草料款没有付清。")
 REOPEN = ("回访时说对方没有照办，又吵了一次。", "协议上的钱到期没有付，对方要求再调。")
+CLOSE_BEFORE_ALL_IS_KEPT = "双方都已回访，刚到期的一笔由村委会跟着催，履行日再回访"
 CLOSE = ("回访都做完了，双方没有新的说法。", "钱已付清，界桩已栽好，可以结案。", "")
 #: 治安调解 of a scuffle: the wizard, and what the agreement must say (APR 178, 184).
 WIZARD: dict[str, str | bool] = {

@@ -178,7 +178,10 @@ def after_settlement(history: History, rng: random.Random, case: Dispute, kind: 
         return
     if rng.random() < 0.9:  # else it is ready, and nobody has closed it yet
         by = next(person for person in crew if case.tier == 1 or person.pk != case.handler_id)
-        history.move(case, "close", by=by, at=at, reason=rng.choice(sentences.CLOSE))
+        reason = rng.choice(sentences.CLOSE)
+        if case.why_not("close", by=by, at=at, facts={"reason": reason}):  # something fell due since the visit
+            reason = sentences.CLOSE_BEFORE_ALL_IS_KEPT
+        history.move(case, "close", by=by, at=at, reason=reason)
     yield from performance_visits(history, rng, case, at)
 
 

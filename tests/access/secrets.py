@@ -57,7 +57,7 @@ def referred_to(county: County, actor: str) -> set[str]:
 
 def told_to_counsel(address: Address, actor: str) -> set[str]:
     """The one person who was referred to the counsellor of these tests, where counselling is shown."""
-    shown = "counselling/" in address.route or address.route in ("", "todo/")
+    shown = "counselling/" in address.route or address.route in ("", "todo/", "api/v1/todo/")
     return {PLAIN_NAMES[0]} if actor == "counsellor" and shown else set()
 
 

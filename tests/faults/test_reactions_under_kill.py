@@ -79,13 +79,14 @@ def test_any_number_of_pumps_at_once_leaves_the_same_rows(w, pumps):
     assert sorted(found) == sorted(
         (case.pk, kind, f"2026-{day}/{office.pk}", who, "sent")
         for case, kind, day, office, people in (
+            (late, "due_soon", "03-18", w.room, ("officer", "second_officer")),
             (due, "due", "03-17", w.committee, village),
             (top, "overdue", str(top.due_on)[5:], w.centre_office, centre),
             (settled, "visit_due", "03-17", w.committee, village),
         )
         for who in people
     )
-    assert Notice.objects.filter(reminder__isnull=False).count() == 9
+    assert Notice.objects.filter(reminder__isnull=False).count() == 11
     assert settled.visits.count() == 4
     assert late.events.filter(kind="escalate").count() == 1
     assert sorted(late.notices.values_list("kind", "user__username")) == [

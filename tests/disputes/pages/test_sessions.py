@@ -279,7 +279,8 @@ def test_a_department_sees_the_invitation_and_nothing_of_the_case(w, case, sign_
         assert not any(words in page for words in (case.case_no, "马文林", "王世昌", "界桩", "草场")), address
     page = client.get(f"/sessions/{session.uid}/").content.decode()
     assert all(words in page for words in ("2026-03-03 05:00", "石门警务室调解室", "刘建军", "带水权图"))
-    assert f"/sessions/{session.uid}/" in client.get("/notices/").content.decode()
+    told = Notice.objects.get(user=w.department)
+    assert client.post(f"/notices/{told.pk}/open/").url == f"/sessions/{session.uid}/"
     assert client.get(url(session)).status_code == 404
     assert sign_in(w.counsellor).get(f"/sessions/{session.uid}/").status_code == 404
     # the day before it is told once more
