@@ -44,7 +44,7 @@ test-services: env-dev ## the same tests and more on PostgreSQL and Redis (DATAB
 test-browser: env-dev ## the story in a real Chromium, with screenshots; on DATABASE_URL and REDIS_URL where set
 	@command -v chromium >/dev/null || { echo "Chromium is missing: apt-get install chromium fonts-noto-cjk" >&2; exit 1; }
 	@DJANGO_ALLOW_ASYNC_UNSAFE=1 E2E_DATABASE_URL='$(DATABASE_URL)' $(EMBEDDED_DATABASE) \
-	  $(PYTEST) -n 0 -m browser $(PYTEST_ARGS)
+	  $(PYTEST) -n $(WORKERS) -m browser $(PYTEST_ARGS)
 
 test-full: env-dev ## the fault and load tests at full size, on both databases; writes var/full/results.json
 	@rm -f var/full/results.json

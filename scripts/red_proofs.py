@@ -39,7 +39,19 @@ def outcome(guard: dict, tree: Path, database: str) -> str:
                 return f"the edit of {name} does not fit"
             file.write_text(text.replace(old, new), encoding="utf-8")
         done = subprocess.run(
-            [sys.executable, "-m", "pytest", "-n0", "-x", "-q", "-p", "no:cacheprovider", guard["test"]],
+            [
+                sys.executable,
+                "-m",
+                "pytest",
+                "-n0",
+                "-x",
+                "-q",
+                "-p",
+                "no:cacheprovider",
+                "-m",
+                "not browser",
+                guard["test"],
+            ],
             cwd=tree,
             env=os.environ | ({"DATABASE_URL": database} if database else {}),
             capture_output=True,

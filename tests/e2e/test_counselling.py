@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import expect
 
+from tests.e2e.test_safe import expect_refusal
+
 pytestmark = pytest.mark.browser
 
 WORDS = "本人说夜里常醒，怕回家面对吵闹"
@@ -29,6 +31,7 @@ def test_counselling_from_referral_to_note(sign_in):
         page.select_option(f"main select[name={name}]", label=wanted)
     officer.submit("转介")
     assert "没有本人（未成年人的监护人）同意" in officer.text()
+    expect_refusal(officer)
     page.check("main [name=consented]")
     page.select_option("main [name=to]", "")
     options = page.locator("main [name=supervisor] option")

@@ -103,7 +103,7 @@ def test_a_whistle_to_three_departments(sign_in, product):
 
     # the pump tells the desk of the one that is late; the chair closes and must say why
     # this one, not one of the demo data
-    late = officer.page.locator("main a", has_text="吹哨逾期").filter(has_text="松山司法所")
+    late = officer.page.locator("main .ti button", has_text="吹哨逾期").filter(has_text="松山司法所")
     for _ in range(60):
         officer.go("/notices/")
         if late.count():

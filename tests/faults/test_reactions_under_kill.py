@@ -90,6 +90,8 @@ def test_any_number_of_pumps_at_once_leaves_the_same_rows(w, pumps):
     assert settled.visits.count() == 4
     assert late.events.filter(kind="escalate").count() == 1
     assert sorted(late.notices.values_list("kind", "user__username")) == [
+        ("due_soon", "officer"),
+        ("due_soon", "second_officer"),
         ("escalate", "officer"),
         ("escalate", "second_officer"),
         ("take_up", "grid"),
