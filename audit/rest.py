@@ -27,7 +27,7 @@ from rest_framework.response import Response
 from audit.idempotency import KEY_LIMIT, replay_or_run
 
 FIRST_DAY, LAST_DAY = dt.date(1900, 1, 1), dt.date(2100, 12, 31)
-DAY = re.compile(r"(19|20|21)[0-9]{2}-[0-9]{2}-[0-9]{2}")
+DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 MONEY = r"^[0-9]{1,12}(\.[0-9]{1,2})?$"
 
 
@@ -68,6 +68,15 @@ class Whole(serializers.IntegerField):
         if isinstance(data, float) and data.is_integer():
             data = int(data)
         if isinstance(data, bool) or not isinstance(data, int):
+            self.fail("invalid")
+        return super().to_internal_value(data)
+
+
+class Count(serializers.IntegerField):
+    """A whole number in an address, where everything is text: 3 and nothing else that reads like it."""
+
+    def to_internal_value(self, data: Any) -> int:
+        if not isinstance(data, str) or not re.fullmatch(r"[1-9][0-9]{0,8}", data):
             self.fail("invalid")
         return super().to_internal_value(data)
 
@@ -126,6 +135,9 @@ class Pick(serializers.ChoiceField):
 
 class Strict(serializers.Serializer):
     """A body or query of declared fields only: whatever else is sent is named and refused, never ignored."""
+
+    #: Fields of which exactly one is sent. The document says it, too; the body says the sentence in its `validate`.
+    either: tuple[str, ...] = ()
 
     if TYPE_CHECKING:
         # `many=True` passes these on to the list; the stub leaves out max_length and min_length

@@ -97,6 +97,8 @@ class Schema(AutoSchema):
         schema.pop("description", None)  # our docstrings are for developers and not translated
         if isinstance(serializer, Strict):
             schema["additionalProperties"] = False
+            if serializer.either:
+                schema["oneOf"] = [{"required": [name]} for name in serializer.either]
         return schema
 
     def _map_serializer_field(self, field: Any, direction: Any, bypass_extensions: bool = False) -> Any:

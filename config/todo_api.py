@@ -64,7 +64,7 @@ class TodoQuery(Strict):
 
 class DeferBody(Strict):
     until = Day(help_text=_("推迟到哪一天"))
-    reason = Text(max_length=100, help_text=_("2 到 100 个字"))
+    reason = Text(min_length=doors.SHORTEST, max_length=100, help_text=_("2 到 100 个字"))
 
 
 def show(row: work.Todo) -> dict[str, Any]:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_serializer
 from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.exceptions import PermissionDenied, ValidationError
@@ -19,7 +19,7 @@ from audit.rest import Numbered, Pick, Room, Strict, Text, Whole, YesNo, idempot
 from disputes.models import Dispute, MoveRefused
 from followups import board, notices, operator_views, outbox
 from followups.groups import MUTABLE, Group, group_of
-from followups.models import Notice
+from followups.models import Mute, Notice
 from villages.models import Role, User
 
 ID = OpenApiParameter("id", int, OpenApiParameter.PATH)
@@ -49,7 +49,6 @@ class CaseOfNotices(serializers.Serializer):
 
 class MarkedRead(serializers.Serializer):
     marked = serializers.IntegerField(help_text=_("刚标为已读的条数"))
-    read_at = serializers.DateTimeField(help_text=_("撤销时写这个时间"))
 
 
 class Restored(serializers.Serializer):
@@ -64,19 +63,26 @@ class NoticeQuery(Strict):
 
 
 class UndoBody(Strict):
-    read_at = serializers.DateTimeField(help_text=_("标为已读时返回的时间"))
+    read_at = serializers.DateTimeField(help_text=_("通知上的已读时间，同一次标的都恢复"))
 
 
-class MutesShown(serializers.Serializer):
-    """What the caller muted for themselves."""
+class MuteShown(serializers.Serializer):
+    """What the caller muted for themselves: one case, or one group of notices."""
 
-    groups = serializers.ListField(child=serializers.ChoiceField([(str(g), g.label) for g in MUTABLE]))
-    cases = serializers.ListField(child=serializers.CharField())
+    case_no = serializers.CharField(help_text=_("静音的是一类通知的没有"))
+    group = serializers.ChoiceField([(str(g), g.label) for g in MUTABLE], allow_blank=True)
+
+
+class MuteSet(MuteShown):
+    """How it stands after the caller's own act."""
+
+    on = serializers.BooleanField(help_text=_("true 静音，false 恢复"))
 
 
 class MuteBody(Strict):
     """One case, or one group of notices."""
 
+    either = ("case_no", "group")
     case_no = Text(max_length=24, required=False)
     group = Pick([(str(g), g.label) for g in MUTABLE], required=False)
     on = YesNo(help_text=_("true 静音，false 恢复"))
@@ -113,8 +119,7 @@ class Notices(Room):
         return Notice.objects.visible_to(self.user)
 
     def marked(self, rows: Any) -> Response:
-        now = timezone.now()
-        return Response({"marked": rows.mark_read(now), "read_at": now})
+        return Response({"marked": rows.mark_read(timezone.now())})
 
     @extend_schema(
         operation_id="notices_list",
@@ -158,6 +163,7 @@ class Notices(Room):
 
     @extend_schema(operation_id="notices_undo", summary=_("撤销标为已读"), request=UndoBody, responses=Restored)
     @action(detail=False, methods=["post"], pagination_class=None)
+    @idempotent
     def undo(self, request: Request) -> Response:
         sent = self.checked(UndoBody, request.data)
         return Response({"restored": board.restore(self.user, sent["read_at"])})
@@ -186,21 +192,22 @@ class Notices(Room):
 class Mutes(Room):
     """What the caller muted; nobody else's notices depend on it."""
 
-    serializer_class = MutesShown
-    queryset = Notice.objects.none()
-    pagination_class = None  # type: ignore[assignment]
+    serializer_class = MuteShown
+    queryset = Mute.objects.none()
 
-    def shown(self) -> Response:
-        user: User = self.request.user  # type: ignore[assignment]
-        cases = Dispute.objects.visible_to(user).filter(pk__in=board.muted_cases(user)).order_by("case_no")
-        return Response({"groups": board.muted_groups(user), "cases": list(cases.values_list("case_no", flat=True))})
-
-    @extend_schema(operation_id="mutes_list", summary=_("静音了哪些"), responses=MutesShown(many=False))
+    @extend_schema(operation_id="mutes_list", summary=_("静音了哪些"), responses=MuteShown(many=True))
     def list(self, request: Request) -> Response:
         self.asked(Strict)
-        return self.shown()
+        user: User = request.user  # type: ignore[assignment]
+        # a case that went out of one's scope stays muted, but its number is no longer told
+        readable = Q(dispute=None) | Q(dispute__in=Dispute.objects.visible_to(user).order_by().values("pk"))
+        return self.page(
+            user.mutes.filter(readable).select_related("dispute"),
+            lambda row: {"case_no": row.dispute.case_no if row.dispute else "", "group": row.group},
+        )
 
-    @extend_schema(operation_id="mutes_set", summary=_("静音或恢复"), request=MuteBody, responses=MutesShown)
+    @extend_schema(operation_id="mutes_set", summary=_("静音或恢复"), request=MuteBody, responses={200: MuteSet})
+    @idempotent
     def create(self, request: Request) -> Response:
         sent = self.checked(MuteBody, request.data)
         user: User = request.user  # type: ignore[assignment]
@@ -211,7 +218,7 @@ class Mutes(Room):
         else:
             groups = set(board.muted_groups(user))
             board.mute_groups(groups | {sent["group"]} if on else groups - {sent["group"]}, by=user, at=now)
-        return self.shown()
+        return Response({"case_no": sent.get("case_no", ""), "group": sent.get("group", ""), "on": on})
 
 
 # --- for the operator -------------------------------------------------------------------------------------------------
@@ -245,6 +252,7 @@ class FailureShown(serializers.Serializer):
     due_at = serializers.DateTimeField()
 
 
+@extend_schema_serializer(many=False)
 class OutboxShown(serializers.Serializer):
     """Figures of the outbox; nothing of a case."""
 
@@ -281,7 +289,7 @@ class Outbox(Room):
             raise PermissionDenied(_("提醒发得怎么样，由系统管理员查看和重试"))
         return user
 
-    @extend_schema(operation_id="reminders_state", summary=_("提醒与通知"), responses=OutboxShown(many=False))
+    @extend_schema(operation_id="reminders_state", summary=_("提醒与通知"), responses=OutboxShown)
     def list(self, request: Request) -> Response:
         self.operator()
         self.asked(Strict)

@@ -14,7 +14,7 @@ from rest_framework.exceptions import PermissionDenied
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from audit.rest import Day, Numbered, Pick, Strict, Text, Whole
+from audit.rest import Count, Day, Numbered, Pick, Strict, Text
 from disputes.api import Viewer
 from followups import coverage, visits
 from followups.models import ReturnVisit
@@ -93,7 +93,7 @@ class RouteShown(serializers.Serializer):
 
 
 class PeriodQuery(Strict):
-    months = Whole(min_value=1, max_value=coverage.MOST_MONTHS, required=False, help_text=_("近几个月化解的"))
+    months = Count(min_value=1, max_value=coverage.MOST_MONTHS, required=False, help_text=_("近几个月化解的"))
 
 
 class BehindQuery(PeriodQuery):

@@ -44,7 +44,7 @@ class HandOverBody(Strict):
     to = Text(pattern=USERNAME, max_length=150, help_text=_("交给谁，用户名"))
     to_visit = Text(pattern=USERNAME, max_length=150, required=False, help_text=_("回访交给谁，不写的同上"))
     to_session = Text(pattern=USERNAME, max_length=150, required=False, help_text=_("联调会由谁主持，不写的同上"))
-    reason = Text(max_length=200)
+    reason = Text(min_length=doors.SHORTEST, max_length=200)
     submission = serializers.UUIDField(required=False, help_text=_("同一编号再交一次，还是同一次交接"))
 
 
@@ -114,9 +114,7 @@ class HandOvers(Room):
         user: User = request.user  # type: ignore[assignment]
         self.own()
         sent = self.checked(HandOverBody, request.data)
-        office = doors.offices_to_hand_over(user).filter(code=sent["office"]).first()
-        if office is None:
-            raise FactsMissing({"office": _g("没有这个单位，或者你不是它的负责人")})
+        office = get_object_or_404(doors.offices_to_hand_over(user), code=sent["office"])
         leaver = doors.leavers(office, timezone.localdate()).filter(username=sent["leaver"]).first()
         if leaver is None:
             raise FactsMissing({"leaver": _g("他不在本单位，离岗也超过 90 天了")})

@@ -8,6 +8,7 @@ the normal suite, 50 with `-m full`.
 from __future__ import annotations
 
 import traceback
+import uuid
 from collections import defaultdict
 from collections.abc import Iterator
 from types import SimpleNamespace
@@ -33,6 +34,8 @@ from disputes.referrals.models import Referral
 from disputes.safe.acts import FACTS
 from disputes.safe.models import Slip
 from followups.counselling.models import CounsellingReferral
+from followups.handing import doors
+from followups.handing.models import HandedItem, HandOver
 from followups.models import Notice
 from tests import factories as f
 from tests.api.situations import ACT_SITUATIONS, SITUATIONS, days_ahead, handle, new, settled, taken
@@ -60,6 +63,7 @@ def county(db: None, monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     w.paper = paper(w)
     w.sent, w.received = referred(w)
     w.asked, w.counselled = counselled(w)
+    w.handed = handed(w)
     today = timezone.localdate()
     w.slip = Slip.objects.hand_in(case=w.open_case, by=w.grid, at=timezone.now(), text="没听我说完", received_on=today)
     handle(w.open_case)
@@ -114,6 +118,15 @@ def counselled(w: SimpleNamespace) -> tuple[CounsellingReferral, CounsellingRefe
     met = {"starts_at": at, "way": "phone", "before": 2, "after": 3, "no_more": True}
     held.act("session", by=w.officer, at=at, version=2, **met)
     return asked, held
+
+
+def handed(w: SimpleNamespace) -> HandOver:
+    """A hand-over of which nothing is moved yet: the visits of the settled case, which the grid worker would make."""
+    at = timezone.now()
+    doors.hand_visits(case=w.settled_case, to=w.grid, by=w.assistant, at=at)
+    to = dict.fromkeys(HandedItem.Kind.values, w.village_mediator)
+    facts = {"leaver": w.grid, "to": to, "reason": "调走", "uid": uuid.uuid4()}
+    return doors.begin_hand_over(office=w.committee, by=w.assistant, at=at, **facts)
 
 
 def attach(w: SimpleNamespace) -> str:
@@ -196,6 +209,8 @@ def known(w: SimpleNamespace, path: str, noun: str) -> Any:
     """The thing of the county that a `uid` in this path names."""
     if noun in FIELD:
         return w.walk.uid if noun == "visits" else w.heard.uid
+    if noun == "hand-overs":
+        return w.handed.uid
     if noun == "counselling":
         return (w.asked if path.endswith(("/accept/", "/decline/", "/withdraw/")) else w.counselled).uid
     if noun == "referrals":
@@ -234,7 +249,7 @@ def lead(case: schemathesis.Case, w: SimpleNamespace) -> None:
             case.query[name] = value
     if "case" in (case.query or {}):
         case.query["case"] = dispute.case_no
-    for name in ("found_from", "found_to"):
+    for name in ("found_from", "found_to", "day"):  # between 1900 and 2100
         if name in (case.query or {}):
             case.query[name] = str(timezone.localdate())
     for name in ("cursor", "page", "township", "office", "type", "parent", "table"):
@@ -243,6 +258,10 @@ def lead(case: schemathesis.Case, w: SimpleNamespace) -> None:
         case.query["visit"] = str(w.walk.uid)
     if isinstance(case.body, dict) and noun == "counselling":
         lead_counselling(case.body, path, w)
+    elif isinstance(case.body, dict) and (noun == "hand-overs" or path.endswith("/hand/")):
+        lead_handing(case.body, w)
+    elif isinstance(case.body, dict) and noun == "mutes":
+        case.body.update({"case_no": dispute.case_no} if "case_no" in case.body else {})
     elif isinstance(case.body, dict) and "referrals" in path:
         lead_referral(case.body, w)
     elif isinstance(case.body, dict) and noun in FIELD:
@@ -264,6 +283,13 @@ def lead_referral(body: dict[str, Any], w: SimpleNamespace) -> None:
         body.pop(name, None)
     if "text" in body and "village" not in body:
         body["other"] = "县人民法院"
+
+
+def lead_handing(body: dict[str, Any], w: SimpleNamespace) -> None:
+    """Within the committee, whose lead the assistant is: from whoever opened the cases to the mediator."""
+    fits = {"office": w.committee.code, "leaver": "grid", "to": "village_mediator"}
+    fits |= dict.fromkeys(("to_visit", "to_session"), "village_mediator")
+    body.update({name: value for name, value in fits.items() if name in body})
 
 
 def lead_counselling(body: dict[str, Any], path: str, w: SimpleNamespace) -> None:

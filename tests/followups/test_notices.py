@@ -247,18 +247,39 @@ def test_the_api_does_what_the_pages_do(w, client):
     assert [(row["newest"]["case_no"], row["count"], row["unread"]) for row in cases] == [
         (other.case_no, 1, 1), (case.case_no, 2, 2),
     ]  # fmt: skip
-    status, answer = send(client, f"notices/{cases[1]['newest']['id']}/read-case/")
-    assert (status, answer["marked"]) == (200, 2)
-    assert send(client, "notices/undo/", {"read_at": answer["read_at"]}) == (200, {"restored": 2})
-    assert send(client, "mutes/", {"case_no": case.case_no, "on": True}) == (
+    read = f"notices/{cases[1]['newest']['id']}/read-case/"
+    assert send(client, read) == (200, {"marked": 2})
+    told = client.get("/api/v1/notices/").json()["results"]
+    moments = {row["read_at"] for row in told if row["case_no"] == case.case_no}
+    assert len(moments) == 1 and [row["read_at"] for row in told if row["case_no"] == other.case_no] == [None]
+    assert send(client, "notices/undo/", {"read_at": moments.pop()}) == (200, {"restored": 2})
+
+
+def test_the_api_mutes_cases_and_groups_and_lists_what_is_muted(w, client):
+    case, hidden = f.at_room(w), f.register(w, by=w.far_assistant, village=w.far_village)
+    client.force_login(w.officer)
+
+    def muted():
+        page = client.get("/api/v1/mutes/").json()
+        assert set(page) == {"next", "previous", "results"}
+        return [(row["case_no"], row["group"]) for row in page["results"]]
+
+    of_case = {"case_no": case.case_no, "on": True}
+    assert send(client, "mutes/", of_case) == (200, {"case_no": case.case_no, "group": "", "on": True})
+    assert send(client, "mutes/", of_case)[0] == 200
+    assert send(client, "mutes/", {"group": "visit", "on": True}) == (
         200,
-        {"groups": [], "cases": [case.case_no]},
+        {"case_no": "", "group": "visit", "on": True},
     )
-    assert send(client, "mutes/", {"group": "visit", "on": True})[1]["groups"] == ["visit"]
-    assert send(client, "mutes/", {"group": "visit", "on": False})[1]["groups"] == []
-    assert client.get("/api/v1/mutes/").json() == {"groups": [], "cases": [case.case_no]}
+    assert muted() == [("", "visit"), (case.case_no, "")]
+    assert send(client, "mutes/", {"group": "visit", "on": False})[1]["on"] is False
+    assert muted() == [(case.case_no, "")]
+    Mute.objects.put([Mute(user=w.officer, dispute=hidden, at=timezone.now())])
+    assert muted() == [(case.case_no, "")]
     assert send(client, "mutes/", {"group": "danger", "on": True})[0] == 400
-    assert send(client, "mutes/", {"on": True})[0] == 400
+    for body in ({"on": True}, {"on": True, "group": "visit", "case_no": case.case_no}):
+        status, answer = send(client, "mutes/", body)
+        assert (status, answer["errors"]) == (400, {"case_no": ["案号和种类写一个"]})
 
 
 # --- the operator ----------------------------------------------------------------------------------------------------

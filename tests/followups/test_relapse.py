@@ -213,4 +213,10 @@ def test_the_whole_way_by_the_api(w, case, client):
     assert ReturnVisit.objects.planned().count() == 0
     client.force_login(w.supervisor)
     assert client.get("/api/v1/followups/coverage/").json()["villages"] == []
-    assert client.get("/api/v1/followups/coverage/?months=99").status_code == 400
+    assert client.get("/api/v1/followups/coverage/?months=12").json()["months"] == 12
+    for months in ("99", "0", "3.0", "٣", "x", ""):
+        assert client.get(f"/api/v1/followups/coverage/?months={months}").status_code == 400, months
+    assert client.get("/api/v1/followups/route/?day=2026-03-02").json()["day"] == "2026-03-02"
+    for day in ("0180-02-03", "1899-12-31", "2101-01-01"):
+        told = client.get(f"/api/v1/followups/route/?day={day}").json()["errors"]
+        assert told == {"day": ["日期要在 1900 年到 2100 年之间"]}, day

@@ -355,6 +355,11 @@ def test_the_api_lists_puts_off_takes_back_and_hands_over(w, now, today, client)
     handed = client.post(f"/api/v1/followups/{case.case_no}/hand/", {"to": "grid"}, **options)
     assert handed.json() == {"handed": True, "to": "马小兰"}
     everything = {"office": w.committee.code, "leaver": "grid", "to": "village_mediator", "reason": "调走"}
+    for code in (w.room.code, "none"):  # led by somebody else, or not there: nobody can tell them apart
+        assert client.post("/api/v1/hand-overs/", {**everything, "office": code}, **options).status_code == 404
+    for wrong, name in (({"reason": "调"}, "reason"), ({"leaver": "officer"}, "leaver")):
+        refused = client.post("/api/v1/hand-overs/", {**everything, **wrong}, **options)
+        assert refused.status_code == 400 and list(refused.json()["errors"]) == [name]
     made = client.post("/api/v1/hand-overs/", everything, **options)
     assert (made.status_code, made.json()["moved"], made.json()["pending"]) == (201, 1, 0)
     items = client.get(f"/api/v1/hand-overs/{made.json()['uid']}/").json()["results"]
