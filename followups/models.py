@@ -494,11 +494,20 @@ class Danger(models.Model):
         return f"{self.dispute_id} {self.event_id}"
 
 
+class HeartbeatQuerySet(models.QuerySet["Heartbeat"]):
+    def beat(self, name: str, at: dt.datetime) -> None:
+        """In one statement, whether or not it ever beat before: every round of the pump ends with it."""
+        row = Heartbeat(name=name, at=at)
+        self.bulk_create([row], update_conflicts=True, unique_fields=["name"], update_fields=["at"])  # type: ignore[arg-type]
+
+
 class Heartbeat(models.Model):
     """When the pump last went round; older than three minutes shows a banner and fails /healthz/reminders/."""
 
     name = models.CharField(max_length=20, primary_key=True)
     at = models.DateTimeField()
+
+    objects = HeartbeatQuerySet.as_manager()
 
     def __str__(self) -> str:
         return self.name

@@ -81,7 +81,7 @@ def pump_once(now: dt.datetime | None = None) -> dict[str, int]:
             failed = error
     if failed:
         raise failed
-    Heartbeat.objects.update_or_create(name="pump", defaults={"at": moment()})
+    Heartbeat.objects.beat("pump", moment())
     if any(done.values()):
         log.info("Pump: %s", ", ".join(f"{name} {count}" for name, count in done.items() if count))
     return done
