@@ -498,7 +498,7 @@ class HeartbeatQuerySet(models.QuerySet["Heartbeat"]):
     def beat(self, name: str, at: dt.datetime) -> None:
         """In one statement, whether or not it ever beat before: every round of the pump ends with it."""
         row = Heartbeat(name=name, at=at)
-        self.bulk_create([row], update_conflicts=True, unique_fields=["name"], update_fields=["at"])  # type: ignore[arg-type]
+        self.bulk_create([row], update_conflicts=True, unique_fields=["name"], update_fields=["at"])  # type: ignore[list-item]
 
 
 class Heartbeat(models.Model):
