@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import messages
-from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
@@ -32,6 +31,7 @@ from disputes.papers.panels import readable
 from disputes.papers.template import listed
 from disputes.views import find, me, says_no
 from villages.models import DESK_ROLES, Role
+from villages.pages import for_roles
 
 
 def _kind(key: str) -> Kind:
@@ -227,15 +227,10 @@ def place(request: HttpRequest, case_no: str, uid: Any) -> HttpResponse:
 
 
 # --- templates -------------------------------------------------------------------------------------------------------
-def _administrator(request: HttpRequest) -> None:
-    if not me(request).scope.has(Role.SYSADMIN):
-        raise PermissionDenied(_("文书模板由系统管理员换。需要改动的，联系他们办理"))
-
-
 @require_GET
+@for_roles(Role.SYSADMIN)
 def templates(request: HttpRequest) -> HttpResponse:
     """Every kind of paper with the version in force."""
-    _administrator(request)
     newest: dict[str, PaperTemplate] = {}
     for row in PaperTemplate.objects.order_by("version").select_related("by").defer("content"):
         newest[row.kind] = row
@@ -244,10 +239,10 @@ def templates(request: HttpRequest) -> HttpResponse:
 
 
 @require_http_methods(["GET", "POST"])
+@for_roles(Role.SYSADMIN)
 @says_no
 def template(request: HttpRequest, kind: str) -> HttpResponse:
     """The versions of one template, its fields, and the upload of a new one."""
-    _administrator(request)
     what = _kind(kind)
     form = TemplateForm(request.POST, request.FILES) if request.method == "POST" else TemplateForm()
     if request.method == "POST" and form.is_valid():
@@ -270,9 +265,9 @@ def template(request: HttpRequest, kind: str) -> HttpResponse:
 
 
 @require_GET
+@for_roles(Role.SYSADMIN)
 def template_file(request: HttpRequest, kind: str, version: int) -> HttpResponse:
     """One version, as it was used."""
-    _administrator(request)
     row = PaperTemplate.objects.filter(kind=_kind(kind).key, version=version).first()
     newest = PaperTemplate.objects.current(kind)
     if row is None and newest.version != version:
