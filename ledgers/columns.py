@@ -8,6 +8,7 @@ show more than another. No profile has an ID number.
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -157,6 +158,10 @@ def _in_words(table: str, key: str) -> Callable[[Row], Value]:
     return lambda row: getattr(row["words"], table).get(row[key], "")
 
 
+#: What is kept about no person stands over no column, and comes in with no old ledger (domain.md 10, 11).
+NEVER = re.compile(
+    "民族|族别|宗教|信仰|政治面貌|党员|文化程度|学历|上访|信访|前科|劣迹|违法记录|犯罪记录|身份证|证件号|人员类别"
+)
 #: What is read beside the case, in batches: see `Ledger._fill`.
 PHONES, PROGRESS, VISITS, COUNSELLED, INSTRUCTED, HISTORY, AGREED, PHOTOS, ROOMS = (
     "phones progress visits counselled instructed history agreed photos rooms".split()

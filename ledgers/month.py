@@ -38,6 +38,7 @@ from ledgers.columns import (
     PHOTOS,
     PROGRESS,
     ROOMS,
+    TEXT,
     VISITS,
     Column,
     Value,
@@ -230,7 +231,11 @@ FIELDS = (
 
 
 class Ledger:
-    """One month as one viewer may read it; `narrow` puts further conditions on its rounds (the page's filters)."""
+    """One month as one viewer may read it; `narrow` puts further conditions on its rounds (the page's filters).
+
+    `clear` is the unmasked kind: only cases on the viewer's own desks, with phones as `Party.may_reveal` allows.
+    Whoever asks for it logs it before a row leaves.
+    """
 
     def __init__(
         self,
@@ -240,10 +245,14 @@ class Ledger:
         narrow: Callable[[QuerySet[Round]], QuerySet[Round]] = lambda rounds: rounds,
         today: dt.date | None = None,
         columns: tuple[Column, ...] = COLUMNS,
+        clear: bool = False,
     ) -> None:
         self.user, self.month, self.columns = user, month, columns
         self.today = today or timezone.localdate()
+        self.clear = clear
         self.all_rounds = narrow(rounds_of(user))
+        if clear:
+            self.all_rounds = self.all_rounds.filter(dispute__desk__in=sorted(user.scope.desks))
         self.counted = self.all_rounds.exclude(left_as=Status.VOIDED)
         self.rounds = self.counted.filter(month.listed)
 
@@ -468,13 +477,19 @@ class Ledger:
         return scope.masked or (row["dispute__protected"] and row["dispute__desk_id"] not in scope.desks)
 
     def _phones(self, cases: list[int]) -> dict[int, dict[str, list[str]]]:
-        """Masked phones by case and side."""
+        """Phones by case and side: masked, in the clear kind open where this person may see them one by one."""
         phones: dict[int, dict[str, list[str]]] = {}
         rows = Party.objects.filter(dispute_id__in=cases).exclude(phone_masked="").order_by()
+        opened = self._opened(rows) if self.clear else {}
         # sorted here: the database would do it on the way, at the price of the reading itself
-        for _pk, case, side, phone in sorted(rows.values_list("pk", "dispute_id", "side", "phone_masked")):
-            phones.setdefault(case, {}).setdefault(side, []).append(phone)
+        for pk, case, side, phone in sorted(rows.values_list("pk", "dispute_id", "side", "phone_masked")):
+            phones.setdefault(case, {}).setdefault(side, []).append(opened.get(pk, phone))
         return phones
+
+    def _opened(self, parties: QuerySet[Party]) -> dict[int, str]:
+        """The phones of those of `parties` that this person may see in clear, by party."""
+        found = parties.select_related("secret", "dispute__handler", "dispute__desk")
+        return {party.pk: party.secret.open("phone") for party in found if party.may_reveal("phone", self.user) is None}
 
     def _other_names(self, cases: list[int]) -> dict[int, list[str]]:
         """Names that stand in a case beside those of its two sides: whoever may not read these reads none of them."""
@@ -535,12 +550,16 @@ class Ledger:
         counts, sums = self.counts, self.sums
         amount = sums["amount"]
         last: dict[str, Value] = {
-            "case_no": _g("合计 %(n)s 件") % {"n": self.count},
             "people": sums["people"] or 0,
             "amount": Decimal(str(amount or 0)).quantize(Decimal("0.01")),
-            "outcome": _g("办结 %(done)s，在办 %(open)s") % {"done": counts.done, "open": counts.still_open},
         }
-        return [last.get(column.key) for column in self.columns]
+        shown = [column.key for column in self.columns]
+        texts = [column.key for column in self.columns if column.kind == TEXT]
+        name = "case_no" if "case_no" in shown else next(iter(texts or shown))
+        last[name] = _g("合计 %(n)s 件") % {"n": self.count}
+        ends = next((key for key in ("outcome", "result", "struck_off", "status") if key in shown and key != name), "")
+        last[ends] = _g("办结 %(done)s，在办 %(open)s") % {"done": counts.done, "open": counts.still_open}
+        return [last.get(key) for key in shown]
 
 
 #: What is read for the columns that need it, for a batch of cases at once.

@@ -17,6 +17,7 @@ from django.utils.translation import gettext as _g
 from django.utils.translation import gettext_lazy as _
 
 from ledgers.columns import COLUMNS, COUNTY, PARTIES, Column, layout
+from ledgers.layouts.models import LedgerProfile
 from villages.models import User
 
 #: A second frozen column is not wider than this, so that the rest of a small screen can still scroll.
@@ -50,9 +51,15 @@ class Profile:
 
     @property
     def frozen(self) -> int:
-        """How many columns stand still on scrolling sideways: the first, and what names the row after a 序号."""
+        """How many columns stand still on scrolling sideways: the first, and what names the row after a 序号.
+
+        None where the first stands under a merged cell, which would have to move and to stand still.
+        """
         first = self.columns[:2]
-        return 2 if len(first) == 2 and first[0].key == "no" and first[1].width <= FROZEN_WIDTH else 1
+        if first[0].group:
+            return 0
+        beside = len(first) == 2 and first[0].key == "no" and not first[1].group and first[1].width <= FROZEN_WIDTH
+        return 2 if beside else 1
 
 
 def head_of(columns: Sequence[Column]) -> list[list[HeadCell]]:
@@ -110,13 +117,14 @@ SHIPPED: dict[str, Profile] = {
 
 
 def profiles_for(user: User) -> list[Profile]:
-    """The layouts that this person may choose from."""
-    return list(SHIPPED.values())
+    """The layouts that this person may choose from: those of the product, then those of their county."""
+    own = [Profile(row.key, row.name, row.layout()) for row in LedgerProfile.objects.of(user)]
+    return [*SHIPPED.values(), *(one for one in own if one.columns)]
 
 
 def profile(user: User, key: str) -> Profile:
-    """The layout of this name; raises BadProfile when this person has none of it."""
-    found = next((one for one in profiles_for(user) if one.key == key), None)
+    """The layout of this name; raises BadProfile when this person has none of it. Asks nothing for the shipped ones."""
+    found = SHIPPED.get(key) or next((one for one in profiles_for(user) if one.key == key), None)
     if found is None:
         raise BadProfile(_g("没有这种台账格式，重新选一种"))
     return found
