@@ -32,7 +32,7 @@ from ledgers.layouts.models import (
 )
 from ledgers.layouts.views import KEPT
 from ledgers.month import LEDGER_ROLES
-from ledgers.profiles import Profile, profiles_for
+from ledgers.profiles import SHIPPED, Profile
 from villages.changes import Refused
 from villages.models import Role, User
 
@@ -138,8 +138,8 @@ class LedgerProfiles(Room):
         user: User = request.user  # type: ignore[assignment]
         if not user.scope.has(*LEDGER_ROLES, Role.SYSADMIN):
             raise PermissionDenied(_g("你的岗位不看工作台账。需要的联系责任单位或督导"))
-        rows = {row.key: row for row in LedgerProfile.objects.of(user)}
-        return self.page(profiles_for(user), lambda layout: show(layout, rows.get(layout.key)))
+        shipped = [show(layout, None) for layout in SHIPPED.values()]
+        return self.page([*shipped, *map(show_own, LedgerProfile.objects.of(user))], lambda shown: shown)
 
     @extend_schema(
         operation_id="ledger_profiles_add",
