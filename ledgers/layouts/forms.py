@@ -85,5 +85,10 @@ class SavedLedgerForm(Form):
     """A name for the present conditions."""
 
     name = text_field(_("名称"), limit=30, needed=_("给这组条件起个名"))
-    query = forms.CharField(required=False, max_length=500, widget=forms.HiddenInput)
+    query = forms.CharField(
+        required=False,
+        max_length=500,
+        widget=forms.HiddenInput,
+        error_messages={"max_length": _("条件太多，减少几个再保存")},
+    )
     month = forms.CharField(required=False, max_length=7, widget=forms.HiddenInput)
