@@ -1128,7 +1128,8 @@ class PartySecret(models.Model):
         return row
 
     def open(self, name: str) -> str:
-        """The value in clear. Callers are `Party.reveal`, `Party.change` and the papers of the case, which log it."""
+        """The value in clear. Callers are `Party.reveal`, `Party.change`, the papers of the case and the ledger's
+        unmasked kind, which log it."""
         value = getattr(self, name)
         return keyring.unseal(value, table=self.TABLE, column=name, uid=self.party.uid) if value else ""
 

@@ -18,10 +18,12 @@ from rest_framework.response import Response
 from audit.models import record_read_once
 from audit.rest import Numbered, Pick, Room, Strict, Text
 from disputes.models import Round
-from ledgers.columns import COLUMNS, DATE, INT, MONEY, Column, Value
+from disputes.moves import Tier
+from ledgers.columns import ALL, DATE, INT, MONEY, Column, Value
 from ledgers.export import county_of
 from ledgers.filters import STANDS, LedgerFilter
 from ledgers.month import LEDGER_ROLES, BadMonth, Ledger, Month
+from ledgers.profiles import DEFAULT, BadProfile, profile
 from villages.models import User
 
 PAGES = [
@@ -31,6 +33,9 @@ PAGES = [
         (Numbered.page_size_query_param, Numbered.page_size_query_description),
     )
 ]
+
+
+TIERS = [(str(value), label) for value, label in Tier.choices]
 
 
 class LedgerQuery(Strict):
@@ -43,18 +48,24 @@ class LedgerQuery(Strict):
     village = Text(pattern=r"^[0-9]{12}$", max_length=12, required=False, help_text=_("12 位区划代码"))
     type = Text(pattern=r"^[0-9]{2}$", max_length=2, required=False, help_text=_("纠纷大类代码"))
     status = Pick(STANDS, required=False)
+    tier = Pick(TIERS, required=False)
     office = Text(max_length=20, required=False, help_text=_("单位编码"))
+    profile = Text(
+        pattern=r"^[a-z_]{1,20}$|^own-[0-9]{1,15}$", max_length=20, required=False,
+        help_text=_("台账格式的代号，见 /ledger-profiles/，不写是 22 列的工作台账"),
+    )  # fmt: skip
 
 
 def cell_field(column: Column) -> serializers.Field:
     """The schema of one column's values."""
-    words: dict[str, Any] = {"help_text": column.label, "allow_null": True}
+    words: dict[str, Any] = {"help_text": column.label, "allow_null": True, "required": False}
     if column.kind == INT:
         return serializers.IntegerField(**words)
     return serializers.DateField(**words) if column.kind == DATE else serializers.CharField(**words)
 
 
-LedgerRow = type("LedgerRow", (serializers.Serializer,), {column.key: cell_field(column) for column in COLUMNS})
+#: A row has the cells of its layout.
+LedgerRow = type("LedgerRow", (serializers.Serializer,), {column.key: cell_field(column) for column in ALL.values()})
 
 
 class CountsShown(serializers.Serializer):
@@ -74,9 +85,17 @@ class CountsShown(serializers.Serializer):
     holds = serializers.BooleanField(help_text=_("结转 + 新收 = 办结 + 在办"))
 
 
+class ColumnShown(serializers.Serializer):
+    key = serializers.CharField(help_text=_("行里的字段名"))
+    label = serializers.CharField(help_text=_("列名"))
+    group = serializers.CharField(help_text=_("上面的合并表头，没有的为空"))
+
+
 @extend_schema_serializer(many=False)
 class LedgerShown(serializers.Serializer):
     month = serializers.CharField()
+    profile = serializers.CharField(help_text=_("台账格式的代号"))
+    columns = ColumnShown(many=True, help_text=_("这种格式的列，按顺序"))
     counts = CountsShown()
     people = serializers.IntegerField()
     amount = serializers.CharField()
@@ -92,6 +111,10 @@ def plain(column: Column, value: Value) -> Any:
     if value is None or value == "":
         return None
     return f"{value:.2f}" if column.kind == MONEY and isinstance(value, Decimal) else value
+
+
+def shown_column(column: Column) -> dict[str, str]:
+    return {"key": column.key, "label": str(column.label), "group": str(column.group)}
 
 
 class Ledgers(Room):
@@ -116,10 +139,14 @@ class Ledgers(Room):
             month = Month.parse(asked["month"]) if "month" in asked else Month.of(timezone.now())
         except BadMonth as bad:
             raise ValidationError({"month": [str(bad)]}) from None
+        try:
+            layout = profile(user, asked.get("profile", DEFAULT.key))
+        except BadProfile as bad:
+            raise ValidationError({"profile": [str(bad)]}) from None
         found = LedgerFilter(request.query_params, user=user, month=month)
         if not found.form.is_valid():
             raise ValidationError(found.form.errors)
-        ledger = Ledger(user, month, narrow=found.filter_queryset)
+        ledger = Ledger(user, month, narrow=found.filter_queryset, columns=layout.columns)
         paginator = self.paginator
         assert isinstance(paginator, Numbered)
         shown = paginator.paginate_queryset(ledger.ids(), request, view=self) or []
@@ -135,6 +162,8 @@ class Ledgers(Room):
         return Response(
             {
                 "month": str(month),
+                "profile": layout.key,
+                "columns": [shown_column(column) for column in layout.columns],
                 "counts": {**asdict(counts), "new": counts.new, "done": counts.done, "holds": counts.holds},
                 "people": ledger.sums["people"] or 0,
                 "amount": f"{ledger.sums['amount'] or 0:.2f}",
@@ -142,7 +171,9 @@ class Ledgers(Room):
                 "next": paginator.get_next_link(),
                 "previous": paginator.get_previous_link(),
                 "voided": ledger.voided(),
-                "rows": [{c.key: plain(c, c.value(row)) for c in COLUMNS} for row in ledger.rows(shown, first=first)],
+                "rows": [
+                    {c.key: plain(c, c.value(row)) for c in layout.columns} for row in ledger.rows(shown, first=first)
+                ],
             }
         )
 

@@ -10,7 +10,7 @@ from django.db.models import Q, QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from disputes.models import Round
-from disputes.moves import LEAVES, Status
+from disputes.moves import LEAVES, Status, Tier
 from ledgers.month import Month
 from villages.models import Area, Code, Office, User
 
@@ -35,12 +35,15 @@ def areas_of(user: User) -> QuerySet[Area]:
 
 
 class LedgerFilter(django_filters.FilterSet):
-    """Township, village, type, how the round stands at the month's end, and the office that has the case."""
+    """Township, village, type, how the round stands at the month's end, tier and office that have the case now."""
 
     township = django_filters.ChoiceFilter(field_name="township__code", label=_("乡镇"), empty_label=_("全部乡镇"))
     village = django_filters.ChoiceFilter(field_name="village__code", label=_("村（社区）"), empty_label=_("全部村"))
     type = django_filters.ChoiceFilter(field_name="dispute__type_l1", label=_("纠纷类型"), empty_label=_("全部类型"))
     status = django_filters.ChoiceFilter(method="by_status", label=_("状态"), empty_label=_("全部状态"), choices=STANDS)
+    tier = django_filters.ChoiceFilter(
+        field_name="dispute__tier", label=_("层级"), empty_label=_("全部层级"), choices=Tier.choices
+    )
     office = django_filters.ChoiceFilter(
         field_name="dispute__desk__code", label=_("责任单位"), empty_label=_("全部单位")
     )
@@ -78,6 +81,6 @@ class LedgerFilter(django_filters.FilterSet):
         """Name of the parameter and words of every condition that was set."""
         chips = []
         for name, value in self.chosen().items():
-            label = dict(self.form.fields[name].choices).get(value, value)
+            label = {str(code): label for code, label in self.form.fields[name].choices}.get(value, value)
             chips.append((name, f"{self.form.fields[name].label}：{label}"))
         return chips

@@ -16,11 +16,13 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from audit.models import Action
-from ledgers.columns import COLUMNS, COUNTY, cells
 from ledgers.export import export, file_name, record_output
 from ledgers.files import CONTENT_TYPES
 from ledgers.filters import LedgerFilter, areas_of
+from ledgers.layouts.models import kept
 from ledgers.month import LEDGER_ROLES, BadMonth, Ledger, Month
+from ledgers.profiles import DEFAULT, BadProfile, profile, profiles_for
+from ledgers.sheet import Sheet
 from villages.models import Area, User
 
 PAGE = 50
@@ -28,37 +30,53 @@ PAGE = 50
 PRINT_LIMIT = 1000
 
 
+def needs_ledger(user: User) -> None:
+    """Raise the 403 of whoever has no ledger."""
+    if not user.scope.has(*LEDGER_ROLES):
+        raise PermissionDenied(_("你的岗位不看工作台账。需要的联系责任单位或督导"))
+
+
 class Asked:
-    """What a request asks for: month, conditions and the ledger; or the sentence that says what is wrong with it."""
+    """What a request asks for: month, layout, conditions and the ledger; or the sentence that says what is wrong."""
 
     def __init__(self, request: HttpRequest) -> None:
         user: User = request.user  # type: ignore[assignment]
-        if not user.scope.has(*LEDGER_ROLES):
-            raise PermissionDenied(_("你的岗位不看工作台账。需要的联系责任单位或督导"))
+        needs_ledger(user)
         self.sentence = ""
-        self.month = Month.of(timezone.now())
+        self.month, self.profile = Month.of(timezone.now()), DEFAULT
         try:
             if "month" in request.GET:
                 self.month = Month.parse(request.GET["month"].strip())
-        except BadMonth as bad:
+            if request.GET.get("profile"):
+                self.profile = profile(user, request.GET["profile"])
+        except (BadMonth, BadProfile) as bad:
             self.sentence = str(bad)
         self.filter = LedgerFilter(request.GET, user=user, month=self.month)
         self.form = self.filter.form
         if not self.sentence and not self.form.is_valid():
             wrong = "、".join(str(self.form.fields[name].label) for name in self.form.errors)
             self.sentence = _("%(what)s不在可选的范围里，重新选一项") % {"what": wrong}
-        self.ledger = None if self.sentence else Ledger(user, self.month, narrow=self.filter.filter_queryset)
+        self.ledger = (
+            None
+            if self.sentence
+            else Ledger(user, self.month, narrow=self.filter.filter_queryset, columns=self.profile.columns)
+        )
+
+    def chosen(self) -> dict[str, str]:
+        """The conditions, and the layout where it is not the usual one."""
+        return self.filter.chosen() | ({} if self.profile is DEFAULT else {"profile": self.profile.key})
 
     def query(self, **changes: Any) -> str:
         """This ledger's address with some parameters changed; None removes one."""
-        asked = {"month": str(self.month), **self.filter.chosen()} | changes
+        asked = {"month": str(self.month), **self.chosen()} | changes
         return "?" + urlencode({name: value for name, value in asked.items() if value is not None})
 
 
 @require_safe
 def page(request: HttpRequest) -> HttpResponse:
-    """The month's table with its sums; with print=1 every row, for the printer."""
+    """The month's table with its sums; with print=1 every row, for the printer; with full=1 the table and no more."""
     asked = Asked(request)
+    user: User = request.user  # type: ignore[assignment]
     if asked.ledger is None:
         return _refusal(request, asked)
     ledger = asked.ledger
@@ -72,26 +90,34 @@ def page(request: HttpRequest) -> HttpResponse:
     paginator = Paginator(ledger.ids(), PRINT_LIMIT if paper else PAGE)
     paginator.count = ledger.count  # the sums counted it already
     shown = paginator.get_page(request.GET.get("page"))
-    rows = ledger.rows(shown.object_list, first=shown.start_index() or 1)
+    sheet = Sheet(asked.profile)
+    lines, cards = sheet.draw(ledger.rows(shown.object_list, first=shown.start_index() or 1))
     context = {
         "asked": asked,
         "form": asked.form,
         "month": ledger.month,
-        "months": [ledger.month.shifted(-1), ledger.month.shifted(1)],
+        "months": [(month, asked.query(month=month)) for month in (ledger.month.shifted(-1), ledger.month.shifted(1))],
         "counts": ledger.counts,
         "offenders": [] if ledger.counts.holds else ledger.offenders(),
         "voided": ledger.voided(),
-        "columns": COLUMNS,
-        "rows": [[(c, c.text(value)) for c, value in zip(COLUMNS, cells(row), strict=True)] for row in rows],
-        "totals": [(c, c.text(value)) for c, value in zip(COLUMNS, ledger.totals(), strict=True)],
+        "profiles": profiles_for(user),
+        "head": asked.profile.head(),
+        "still": sheet.still,
+        "lines": lines,
+        "cards": [] if paper else cards,
+        "totals": sheet.line(sheet.texts(ledger.totals())),
         "page": shown,
         "area": area_name(ledger.user),
         "at": timezone.now(),
         "paper": paper,
+        "full": request.GET.get("full") == "1",
+        "full_query": asked.query(full=1),
+        "back_query": asked.query(),
         "chips": [{"text": text, "url": asked.query(**{name: None})} for name, text in asked.filter.chips()],
         "clear_url": f"?month={ledger.month}",
+        "saved": kept(user),
+        "kept_query": urlencode(asked.chosen()),
         "export_query": asked.query(format="xlsx"),
-        "county_query": asked.query(format="xlsx", profile="county"),
         "csv_query": asked.query(format="csv"),
         "print_query": asked.query(print=1),
     }
@@ -100,7 +126,7 @@ def page(request: HttpRequest) -> HttpResponse:
         context["nearest"], context["nearest_url"] = nearest, f"?month={nearest}"
     if paper:
         context["print_no"] = record_output(
-            ledger, Action.PRINT, ledger.count, {"format": "print", **asked.filter.chosen()}, request
+            ledger, Action.PRINT, ledger.count, {"format": "print", **asked.chosen()}, request
         )
     return render(request, "ledgers/ledger.html", context)
 
@@ -114,10 +140,8 @@ def download(request: HttpRequest) -> HttpResponse | FileResponse:
         asked.sentence = _("只有 xlsx 和 csv 两种格式，选其中一种")
     if asked.ledger is None or asked.sentence:
         return _refusal(request, asked)
-    if request.GET.get("profile") == "county":
-        asked.ledger.columns = COUNTY
     with tempfile.NamedTemporaryFile() as written:
-        export(asked.ledger, kind, Path(written.name), filters=asked.filter.chosen(), request=request)
+        export(asked.ledger, kind, Path(written.name), filters=asked.chosen(), request=request)
         file = open(written.name, "rb")  # noqa: SIM115 - outlives its name and goes with the response
     return FileResponse(
         file, as_attachment=True, filename=file_name(asked.ledger, kind), content_type=CONTENT_TYPES[kind]
@@ -125,7 +149,10 @@ def download(request: HttpRequest) -> HttpResponse | FileResponse:
 
 
 def _refusal(request: HttpRequest, asked: Asked) -> HttpResponse:
-    context = {"asked": asked, "form": asked.form, "month": asked.month, "has_errors": True}
+    user: User = request.user  # type: ignore[assignment]
+    context = {
+        "asked": asked, "form": asked.form, "month": asked.month, "has_errors": True, "profiles": profiles_for(user)
+    }  # fmt: skip
     return render(request, "ledgers/ledger.html", context, status=422)
 
 

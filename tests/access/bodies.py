@@ -191,6 +191,12 @@ def _json(county: County, route: str, case: Dispute, username: str, today: str) 
             "api/v1/instructions/": {"case_no": case.case_no, **INSTRUCTION, "due_on": today},
             "api/v1/instructions/<pk>/answer/": {"words": "明天开会"},
             "api/v1/saved-filters/": {"name": "新的", "query": "status=waiting"},
+            "api/v1/saved-ledgers/": {"name": "新的", "query": "status=open&profile=village"},
+            "api/v1/ledger-profiles/": {
+                "name": "新的",
+                "columns": [{"key": "no"}, {"key": "case_no", "label": "案号"}],
+            },
+            "api/v1/ledger-profiles/<pk>/": {"name": "新的", "columns": [{"key": "no"}], "version": 1},
             "api/v1/visits/": {"village": county.w.village.code, "visited_on": today},
             "api/v1/visits/<uid>/captures/": {"words": "渠口又吵"},
             "api/v1/captures/<uid>/": {"version": 1, "place": "后沟"},
@@ -318,5 +324,8 @@ def _form(county: County, route: str, case: Dispute, username: str, today: str) 
         "captures/<uid>/": {"words": "渠口又吵", "version": 1},
         "triage/<uid>/": {"sort": "none", "version": 1, **REASON},
         "disputes/saved/": {"name": "新的", "query": "status=waiting"},
+        "ledger/saved/": {"name": "新的", "query": "status=open"},
+        "manage/ledger-columns/new/": {"name": "新的", "at_no": "1", "at_case_no": "2"},
+        "manage/ledger-columns/<pk>/": {"name": "新的", "at_no": "1", "at_case_no": "2", "version": "1"},
         "me/": {"font_size": "m", "after_save": "stay", "single_keys": "on"},
     }.get(route, {})

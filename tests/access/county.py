@@ -25,6 +25,7 @@ from followups.counselling.models import CounsellingReferral
 from followups.handing.models import HandOver
 from followups.models import Heartbeat, Notice
 from followups.reactions import react
+from ledgers.layouts.models import LedgerProfile, Picked, SavedLedger
 from tests import factories
 from tests.samples import PNG
 from villages.models import Area, Code, Office, Role, User
@@ -174,6 +175,14 @@ class County:
         stranger = w.far_officer
         self.notices["others"] = Notice.objects.create(
             user=stranger, dispute=self.cases["other_township"], kind="return", created_at=self.now
+        )
+        self.saved_ledgers = {
+            name: SavedLedger.objects.create(user=user, name="我的", query="status=open")
+            for name, user in {**self.actors, "others": stranger}.items()
+            if user
+        }
+        self.ledger_layout = LedgerProfile.objects.make(
+            by=w.sysadmin, at=self.now, name="本县台账", picked=[Picked("no"), Picked("case_no")]
         )
         self.filters["others"] = SavedFilter.objects.create(user=stranger, name="别人的", query="status=waiting")
 
@@ -400,6 +409,10 @@ class County:
     def _pk(self, route: str, relation: str, actor: str) -> int:
         if "notices/" in route:
             return self.notices["others" if relation == "others" else self._someone(actor)].pk
+        if "ledger/saved/" in route or "saved-ledgers/" in route:
+            return self.saved_ledgers["others" if relation == "others" else self._someone(actor)].pk
+        if "ledger-columns/" in route or "ledger-profiles/" in route:
+            return self.ledger_layout.pk
         if "saved" in route:
             return self.filters["others" if relation == "others" else self._someone(actor)].pk
         if route.startswith("sessions/rooms/"):
@@ -444,13 +457,15 @@ def kind_of(route: str) -> str:
         return "referral"
     if route.removeprefix("api/v1/").startswith("counselling/<uid>"):
         return "counselling"
-    if "notices/<pk>" in route or "saved/<pk>" in route or "saved-filters/<pk>" in route:
+    if any(f"{name}/<pk>" in route for name in ("notices", "saved", "saved-filters", "saved-ledgers")):
         return "mine"
     if route.startswith("manage/postings/"):
         return "posting"
     if route.startswith(("hand-over/", "api/v1/hand-overs/")):
         return "thing"
     if route.startswith(("manage/people/", "manage/offices/", "manage/codes/", "manage/papers/", "sessions/rooms/")):
+        return "thing"
+    if "ledger-columns/" in route or "ledger-profiles/" in route:
         return "thing"
     if "<code>" in route:
         return "village"

@@ -92,9 +92,13 @@ class Client:
         return spent
 
 
+#: Who looks, where it is not the township's user.
+WHO = {"ledger page": "supervisor1"}
+
+
 # --- what is measured ------------------------------------------------------------------------------------------------
 def calls(facts: dict[str, Any]) -> dict[str, tuple[Call, Call, float]]:
-    """Row → (ours, floor, goal) of the township's user; `i` makes each request a fresh one."""
+    """Row → (ours, floor, goal) of the township's user, or of whom WHO names; `i` makes each request a fresh one."""
     cases = facts["cases"]
     filed = {
         "village": facts["village"], "kind": facts["type"], "source": "06",
@@ -144,6 +148,7 @@ def calls(facts: dict[str, Any]) -> dict[str, tuple[Call, Call, float]]:
         "triage page": (get("/triage/"), get("/bench/triage/"), 3),
         "inbox": (get("/inbox/"), get("/bench/inbox/"), 3),
         "home page": (get("/"), get("/bench/home/"), 3),
+        "ledger page": (get(f"/ledger/?month={MONTH}"), get(f"/bench/ledger/page/?month={MONTH}"), 3),
     }
 
 
@@ -162,7 +167,7 @@ def measure(sites: list[Site]) -> list[dict[str, Any]]:
     """Every row of one backend, the sizes interleaved round by round."""
     rows = []
     backend = sites[0].backend
-    desks = {site.size: site.client("centre1") for site in sites}
+    desks = {(site.size, who): site.client(who) for site in sites for who in {"centre1", *WHO.values()}}
     found: dict[tuple[str, int], tuple[list[float], list[float]]] = {}
     goals: dict[str, float] = {}
     for turn in range(ROUNDS):
@@ -172,7 +177,9 @@ def measure(sites: list[Site]) -> list[dict[str, Any]]:
             for site in sites:
                 ours, floor, goals[name] = calls(site.facts)[name]
                 first = turn * (EACH + 1)
-                pair = alternate(desks[site.size], ours, floor, range(first, first + EACH + 1))
+                pair = alternate(
+                    desks[site.size, WHO.get(name, "centre1")], ours, floor, range(first, first + EACH + 1)
+                )
                 kept = found.setdefault((name, site.size), ([], []))
                 kept[0].extend(pair[0])
                 kept[1].extend(pair[1])

@@ -4,7 +4,7 @@ from django.urls import path
 
 from config.urls import *  # noqa: F403
 from config.urls import urlpatterns as product
-from tests.bench import floors
+from tests.bench import floors, ledgers
 
 urlpatterns = [
     *product,
@@ -18,4 +18,5 @@ urlpatterns = [
     path("bench/inbox/", floors.inbox),
     path("bench/home/", floors.home),
     path("bench/ledger/", floors.ledger),
+    path("bench/ledger/page/", ledgers.page),
 ]

@@ -12,7 +12,8 @@ from django.urls import get_resolver
 from rest_framework import serializers
 
 from disputes.facts import FACTS
-from ledgers.columns import COLUMNS
+from ledgers.columns import ALL
+from ledgers.profiles import SHIPPED
 from tests.house.tree import ROOMS
 
 #: English names of columns and Chinese words of labels.
@@ -63,8 +64,9 @@ def answers() -> Iterator[tuple[str, str]]:
 
 
 def columns() -> Iterator[tuple[str, str]]:
-    for column in COLUMNS:
-        yield f"ledger {column.key}", f"{column.key} {column.label}"
+    shown = [column for profile in SHIPPED.values() for column in profile.columns]
+    for column in [*ALL.values(), *shown]:
+        yield f"ledger {column.key}", f"{column.key} {column.label} {column.group}"
 
 
 def facts() -> Iterator[tuple[str, str]]:

@@ -22,6 +22,7 @@ from disputes.sessions.models import Venue
 from followups.handing.models import HandOver
 from followups.models import Mute, Notice, Reminder
 from followups.reactions import react
+from ledgers.layouts.models import LedgerProfile, Picked, SavedLedger
 from tests import factories
 from tests.access.inventory import addresses
 from villages.models import Role
@@ -61,7 +62,10 @@ LISTS: dict[str, tuple[str, int]] = {
     "notices/": ("officer", 10),
     "me/notices/": ("officer", 10),
     "manage/reminders/": ("sysadmin", 14),
-    "ledger/": ("officer", 20),
+    "ledger/": ("officer", 22),
+    "manage/ledger-columns/": ("sysadmin", 6),
+    "api/v1/ledger-profiles/": ("officer", 11),
+    "api/v1/saved-ledgers/": ("officer", 11),
     "ledger/download/": ("officer", 19),
     "api/v1/areas/": ("officer", 9),
     "api/v1/offices/": ("officer", 9),
@@ -106,6 +110,7 @@ NO_LISTS = {
     "manage/deadlines/",
     "manage/calendar/",
     "manage/codes/",
+    "manage/ledger-columns/new/",
     "manage/audit/check/",
     "api/v1/schema/",
     "api/v1/docs/",
@@ -120,6 +125,8 @@ NO_LISTS = {
 def more(w: SimpleNamespace, n: int) -> None:
     """One more of everything that a list can show."""
     at = timezone.now()
+    LedgerProfile.objects.make(by=w.sysadmin, at=at, name=f"本县台账{n}", picked=[Picked("no"), Picked("visits")])
+    SavedLedger.objects.create(user=w.officer, name=f"常用{n}", query="status=open")
     case = factories.register(w, at=at)
     done = factories.register(w, at=at)
     done.perform("take_up", by=w.assistant, at=at, handler=w.assistant)

@@ -92,6 +92,7 @@ READS_CHINESE = {
     "disputes/papers/words.py": "numbers, days and amounts as papers write them",
     "disputes/parsing.py": "dates and amounts as people write them",
     "followups/papers.py": "fields of a template and words of a paper",
+    "ledgers/columns.py": "names under which old ledgers know a column, and those that no column may have",
     "ledgers/files.py": "the official file's name and sheet",
     "villages/forms.py": "a date as people write it",
     "villages/importing.py": "the official names of divisions",
