@@ -115,7 +115,7 @@ def _case(case: Dispute, user: User, query: Query, known: codes.Names) -> dict[s
     return {
         "case_no": case.case_no,
         "title": case.title_for(user, codes.type_name(known, case.type_l1, case.type_l2)),
-        "village": f"{case.township_name}{case.village_name}",  # type: ignore[attr-defined]
+        "village": case.place_name,  # type: ignore[attr-defined]
         "status": case.status,
         "tier": case.tier,
         "reasons": [

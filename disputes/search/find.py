@@ -9,13 +9,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
 
 from django.db.models import F, Prefetch, Q, QuerySet
+from django.db.models.functions import Concat
 from django.utils.translation import gettext as _
 
 from disputes.masking import mask_in
 from disputes.models import Dispute, Party, names_open_to
-from disputes.page import LIST_FIELDS
 from disputes.search.index import names_in, story
 from disputes.search.models import Tree
 from disputes.search.text import Query, Word, searchable, secret_token
@@ -25,6 +27,8 @@ from villages.pinyin import spellings, without_dots
 
 PAGE = 20
 COUNTED = 1000
+CASE_FIELDS = "case_no side_a side_b protected desk_id status tier type_l1 type_l2 narrative demands place".split()
+PARTY_FIELDS = "side name alias guardian_name agent_name contact_name phone_masked id_masked".split()
 FEW = 10  # villages and people that are shown
 AROUND = 18  # characters before what was found, and twice as many after it
 
@@ -56,19 +60,26 @@ def cases(user: User, query: Query, after: int | None = None) -> Found:
     if condition is None:
         return Found()
     rows = Dispute.objects.visible_to(user).filter(condition)
-    counted = rows.order_by().values("pk")[: COUNTED + 1].count()
-    if after is not None:
-        rows = rows.filter(pk__lt=after)
     # ordered by a sum: by the bare id a planner would rather walk all cases from the newest than ask the index of words
-    rows = rows.order_by((F("pk") + 0).desc()).only(*LIST_FIELDS, "narrative", "demands", "place")
-    rows = rows.annotate(
-        village_name=F("village__short_name"),
-        township_name=F("township__short_name"),
-        handler_name=F("handler__name"),
-    ).prefetch_related(Prefetch("parties", Party.objects.select_related("secret")))
-    page = list(rows[: PAGE + 1])
-    more = page[PAGE - 1].pk if len(page) > PAGE else None
-    return Found(page[:PAGE], min(counted, COUNTED), counted > COUNTED, more)
+    ids = rows.order_by((F("pk") + 0).desc()).values_list("pk", flat=True)
+    if after is None:
+        found = list(ids[: COUNTED + 1])
+        count = len(found)
+    else:
+        count = rows.order_by().values("pk")[: COUNTED + 1].count()
+        found = list(ids.filter(pk__lt=after)[: PAGE + 1])
+    more = found[PAGE - 1] if len(found) > PAGE else None
+    secrets = any(word.is_secret for word in query.words)
+    return Found(_loaded(user, found[:PAGE], secrets), min(count, COUNTED), count > COUNTED, more)
+
+
+def _loaded(user: User, ids: Sequence[int], secrets: bool) -> list[Dispute]:
+    """The cases with what a row and its reasons show, in this order."""
+    rows = Dispute.objects.visible_to(user).filter(pk__in=ids).only(*CASE_FIELDS)
+    rows = rows.annotate(place_name=Concat("township__short_name", "village__short_name"))
+    parties = Party.objects.order_by("side", "pk")
+    parties = parties.select_related("secret") if secrets else parties.only("dispute_id", *PARTY_FIELDS)
+    return list(rows.order_by("-pk").prefetch_related(Prefetch("parties", parties))) if ids else []
 
 
 def matching(user: User, query: Query) -> Q | None:
@@ -95,8 +106,10 @@ def matching(user: User, query: Query) -> Q | None:
 
 
 def townships_of(user: User) -> list[int]:
-    """Ids of the townships in which a case of this scope may have been registered; one query."""
+    """Ids of the townships in which a case of this scope may have been registered."""
     scope = user.scope
+    if not (scope.counties or scope.villages or scope.desk_cases):
+        return sorted(scope.townships)
     counties = Area.objects.filter(pk__in=scope.counties).values_list("code", flat=True)
     mine = Q(pk__in=scope.townships)
     codes = {code[:6] for code in counties} if scope.counties else set()
@@ -156,8 +169,10 @@ def reasons(case: Dispute, user: User, query: Query) -> list[Reason]:
         return [Reason(_("案号"), [(case.case_no, True)])]
     hidden = case.names_hidden_from(user)
     parties = list(case.parties.all())
-    names = names_in(parties)
-    texts = [mask_in(text, names) if hidden else text for text in story(case)]
+    texts = story(case)
+    if hidden:
+        names = names_in(parties)
+        texts = [mask_in(text, names) for text in texts]
     found: list[Reason] = []
     for word in query.words:
         reason = next(_why(case, word, [] if hidden else parties, texts), None)
@@ -172,7 +187,7 @@ def _why(case: Dispute, word: Word, parties: Sequence[Party], texts: Sequence[st
             pieces = marked(name, [word.text])
             if pieces:
                 yield Reason(label, pieces)
-    for party in parties:
+    for party in parties if word.is_secret else ():
         secret = getattr(party, "secret", None)
         tokens = {secret_token(index) for index in (secret.phone_index, secret.phone_last4_index)} if secret else set()
         if tokens.intersection(word.exact):
@@ -199,9 +214,13 @@ def _named(party: Party) -> list[tuple[str, str]]:
     return [(label, name) for label, name in rows if name]
 
 
+#: The same few names stand on every page of a village.
+_runs = lru_cache(maxsize=1024)(searchable)
+
+
 def marked(text: str, words: Sequence[str], around: int = 0) -> Pieces:
     """The text in pieces with every place of the words; [] where none stands. `around` cuts it to the first place."""
-    runs, places = searchable(text)
+    runs, places = _runs(text)
     spans = sorted(
         (places[hit.start()], places[hit.end() - 1] + 1) for word in words for hit in re.finditer(re.escape(word), runs)
     )
@@ -229,7 +248,7 @@ def villages(query: Query) -> tuple[list[Area], int]:
     rows = directory.villages()
     for word in query.words:
         rows = rows.filter(directory.matching(word.text))
-    return list(rows[:FEW]), rows.count()
+    return _few(rows)
 
 
 def people(query: Query) -> tuple[list[Posting], int]:
@@ -239,4 +258,10 @@ def people(query: Query) -> tuple[list[Posting], int]:
     rows = directory.people()
     for word in query.words:
         rows = rows.filter(directory.naming(word.text))
-    return list(rows[:FEW]), rows.count()
+    return _few(rows)
+
+
+def _few(rows: QuerySet) -> tuple[list[Any], int]:
+    """The first rows, and how many there are; counted only where they are more."""
+    found = list(rows[: FEW + 1])
+    return found[:FEW], len(found) if len(found) <= FEW else rows.count()

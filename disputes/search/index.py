@@ -12,6 +12,7 @@ Whoever may not read the names of a case is asked about `o` and `n` alone: what 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Sequence
 
 from django.db.models import Prefetch
@@ -23,6 +24,7 @@ from disputes.search.text import number_token, pairs, searchable, secret_token
 from villages.pinyin import spellings, without_dots
 
 BATCH = 500
+LOOK_EVERY = 3600.0  # seconds
 
 
 def keep(cases: Iterable[tuple[Dispute, Sequence[Party]]]) -> None:
@@ -45,6 +47,20 @@ def mend(limit: int = BATCH) -> int:
     """Make the entries that are lacking, the newest cases first; how many. `limit` bounds one call."""
     lacking = Dispute.objects.filter(search_entry=None).order_by("-pk").values_list("pk", flat=True)
     return index_cases(lacking[:limit])
+
+
+_looked = -LOOK_EVERY
+
+
+def mend_now_and_then() -> int:
+    """`mend` as the pump asks it: round by round while entries lack, then once an hour: looking reads every case."""
+    global _looked
+    if time.monotonic() < _looked + LOOK_EVERY:
+        return 0
+    made = mend()
+    if not made:
+        _looked = time.monotonic()
+    return made
 
 
 def names_in(parties: Sequence[Party]) -> list[str]:

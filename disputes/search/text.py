@@ -91,6 +91,11 @@ class Word:
     number: str = ""  # what it would be as a serial
 
     @property
+    def is_secret(self) -> bool:
+        """Whether it may be a phone, its last four or an ID number."""
+        return any(token.startswith("h") for token in self.exact)
+
+    @property
     def pairs(self) -> tuple[str, ...]:
         return () if _SECRET.fullmatch(self.text) else tuple(sorted(pairs(self.text)))
 

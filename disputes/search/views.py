@@ -7,16 +7,15 @@ from urllib.parse import urlencode
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
 from disputes import codes
-from disputes.page import list_rows
+from disputes.moves import Status
+from disputes.page import STATUS_TAG
 from disputes.search import find
 from disputes.search.text import LIMIT, BadQuery, read
 from disputes.views import me
-from villages.workdays import load_calendar
 
 
 def place_of(raw: str) -> int | None:
@@ -27,7 +26,7 @@ def place_of(raw: str) -> int | None:
 @require_GET
 def search(request: HttpRequest) -> HttpResponse:
     """Cases of one's scope, villages and the people of the directory, by one box."""
-    user, now = me(request), timezone.now()
+    user = me(request)
     typed = request.GET.get("q", "")
     context: dict[str, object] = {"typed": typed[: 2 * LIMIT], "limit": LIMIT, "hide_search": True}
     try:
@@ -37,9 +36,19 @@ def search(request: HttpRequest) -> HttpResponse:
     if query is None:
         return render(request, "disputes/search.html", context)
     found = find.cases(user, query, place_of(request.GET.get("after", "")))
-    rows = list_rows(found.cases, user, codes.names(), load_calendar(timezone.localdate(now)), now)
-    for row, case in zip(rows, found.cases, strict=True):
-        row["reasons"] = find.reasons(case, user, query)
+    known = codes.names() if found.cases else {}
+    rows = [
+        {
+            "no": case.case_no,
+            "title": case.title_for(user, codes.type_name(known, case.type_l1, case.type_l2)),
+            "place": case.place_name,  # type: ignore[attr-defined]
+            "tier": case.get_tier_display(),
+            "status": case.get_status_display(),
+            "tag": STATUS_TAG.get(Status(case.status), ("n", ""))[0],
+            "reasons": find.reasons(case, user, query),
+        }
+        for case in found.cases
+    ]
     villages, village_count = find.villages(query)
     people, people_count = find.people(query)
     words = [word.text for word in query.words]
