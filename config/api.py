@@ -8,6 +8,7 @@ import disputes.field.api
 import disputes.inbox.api
 import disputes.papers.api
 import disputes.referrals.api
+import disputes.search.api
 import disputes.sessions.api
 import disputes.whistles.api
 import followups.api
@@ -24,6 +25,7 @@ ROOMS = (
     disputes.inbox.api,
     disputes.papers.api,
     disputes.referrals.api,
+    disputes.search.api,
     disputes.sessions.api,
     disputes.whistles.api,
     followups.api,

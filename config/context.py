@@ -41,6 +41,7 @@ SECTIONS = {
     "me": "me",
     "notices": "notices",
     "help": "help",
+    "search": "search",
 }
 
 

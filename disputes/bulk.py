@@ -33,6 +33,7 @@ from disputes.models import (
 )
 from disputes.moves import LEAVES, MOVES, Status
 from disputes.safe.models import SHOWN_BEFORE, Task
+from disputes.search import index
 from villages.models import Office, User
 
 BATCH = 500
@@ -210,6 +211,7 @@ def write_cases(drafts: Sequence[Draft]) -> None:
     secrets = [party.seal() for party in parties]
     _insert(Party, parties)
     _insert(PartySecret, [PartySecret(party=p, **sealed) for p, sealed in zip(parties, secrets, strict=True)])
+    index.keep((draft.case, draft.parties) for draft in drafts)
     _insert(Agreement, [draft.agreement for draft in drafts if draft.agreement])
     _insert(Obligation, [row for draft in drafts for row in draft.obligations])
     _insert(Check, [row for draft in drafts for row in draft.checks])

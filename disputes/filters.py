@@ -166,7 +166,18 @@ class DisputeFilter(django_filters.FilterSet):
             named &= (Q(name_keys__contains=word) & names_open_to(self.user)) | Q(village__in=villages)
         if queryset.filter(named).exists():
             return queryset.filter(named)
-        return queryset.filter(narrative__contains=value)
+        return queryset.filter(self._by_story(value))
+
+    def _by_story(self, value: str) -> Q:
+        """Words of what happened; for whoever may not read the names, of what is left when they are masked."""
+        from disputes.search import find, text  # search shows rows of the list's page
+
+        try:
+            query = text.read(value)
+        except text.BadQuery:
+            return Q(pk__in=[])
+        condition = find.matching(self.user, query) if query else None
+        return Q(pk__in=[]) if condition is None else condition
 
     def _by_number(self, queryset: Any, numbers: Q, whole: Q | None) -> Any:
         """The cases with such a number; for a whole number of a merged case also the one that goes on."""

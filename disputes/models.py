@@ -166,6 +166,8 @@ class DisputeManager(models.Manager.from_queryset(DisputeQuerySet)):  # type: ig
         rules: clock.Rules | None,
         request: HttpRequest | None,
     ) -> Dispute:
+        from disputes.search import index  # its entries are made of rows of this module
+
         facts = dict(facts)
         danger = facts.pop("danger", None)
         village: Area = facts["village"]
@@ -207,6 +209,7 @@ class DisputeManager(models.Manager.from_queryset(DisputeQuerySet)):  # type: ig
             for row in party_rows:
                 row.dispute = case
                 row.save_with_secrets()
+            index.keep([(case, party_rows)])
             if danger:
                 case._grade(by=by, at=at, rules=rules, **danger)
             case._append("register", by=by, at=at, text=case.narrative, request=request)
@@ -614,6 +617,8 @@ class Dispute(models.Model):
 
         Returns None when nothing differs. Raises Conflict when the case changed since `version` was read.
         """
+        from disputes.search import index
+
         with transaction.atomic():
             case = locked(Dispute.objects.for_page().filter(pk=self.pk)).get()
             sentence = case.may_edit(by)
@@ -633,6 +638,7 @@ class Dispute(models.Model):
             case.summarise(list(case.parties.all()), timezone.localdate(at))
             case.version += 1
             case.save(update_fields=[*changed, "version", "side_a", "side_b", "name_keys", "protected"])
+            index.index_cases([case.pk])
             event = case._append("edit", by=by, at=at, facts={"fields": changed, "parties": touched}, request=request)
         self.refresh_from_db()
         return event
@@ -1456,5 +1462,6 @@ from disputes.inbox import models as _inbox  # noqa: E402, F401
 from disputes.papers import dossier as _papers  # noqa: E402, F401
 from disputes.referrals import models as _referrals  # noqa: E402, F401
 from disputes.safe import models as _safe  # noqa: E402, F401
+from disputes.search import models as _search  # noqa: E402, F401
 from disputes.sessions import models as _sessions  # noqa: E402, F401
 from disputes.whistles import models as _whistles  # noqa: E402, F401

@@ -22,6 +22,7 @@ from disputes import attachments
 from disputes.inbox.models import Instruction
 from disputes.models import Dispute, Event, MoveRefused, rules_on
 from disputes.safe.models import Task
+from disputes.search import index
 from disputes.sessions.models import Session
 from disputes.whistles.models import Call
 from followups import alarms, danger, planning
@@ -71,6 +72,7 @@ def pump_once(now: dt.datetime | None = None) -> dict[str, int]:
         "delivered": channels.deliver_due,
         "purged": purge,
         "swept": sweep_files,
+        "indexed": sweep_search,
     }
     done, failed = {}, None
     for name, sweep in sweeps.items():
@@ -260,6 +262,11 @@ def purge(moment: Callable[[], dt.datetime]) -> int:
 def sweep_files(moment: Callable[[], dt.datetime]) -> int:
     """Once a day remove sealed files without a row."""
     return attachments.sweep_once_a_day()
+
+
+def sweep_search(moment: Callable[[], dt.datetime]) -> int:
+    """Make the search entries that are lacking, a few hundred a round; looked for once an hour when none is."""
+    return index.mend_now_and_then()
 
 
 # --- is it alive -----------------------------------------------------------------------------------------------------

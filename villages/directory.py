@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from django.db.models import Q, QuerySet
+from django.db.models import Q, QuerySet, Value
+from django.db.models.functions import Replace
 from django.utils.translation import gettext as _
 
-from villages.models import Area, Coverage, Office, Posting, Role, in_force
-from villages.pinyin import DOT
+from villages.models import Area, Coverage, Office, Posting, Role, User, in_force
+from villages.pinyin import DOT, without_dots
 
 
 @dataclass
@@ -80,6 +82,34 @@ def matching(text: str) -> Q:
         | Q(pinyin__contains=letters)
         | Q(initials__contains=letters)
     )
+
+
+#: Who stands in the directory: kind of office → the roles that it shows of it.
+SHOWN = {
+    Office.Kind.VILLAGE: (Role.ASSISTANT, Role.GRID, Role.MEDIATOR),
+    Office.Kind.ROOM: (Role.OFFICER,),
+    Office.Kind.CENTRE: (Role.CENTRE,),
+}
+
+
+def people() -> QuerySet[Posting]:
+    """The postings in force that the directory shows, with their people and offices."""
+    shown = Q(pk__in=[])
+    for kind, roles in SHOWN.items():
+        shown |= Q(office__kind=kind, role__in=roles)
+    found = Posting.objects.filter(shown, in_force(), in_force(prefix="office__"), user__is_active=True)
+    return found.select_related("user", "office__area__parent").order_by("user__name", "office__code", "pk")
+
+
+def naming(text: str) -> Q:
+    """Postings of people with such a name in characters, pinyin or initials, or with such a phone or its last four."""
+    plain = without_dots(text)
+    condition = Q(user__in=User.objects.alias(plain=Replace("name", Value(DOT))).filter(plain__icontains=plain))
+    if plain.isascii() and plain.isalpha():
+        condition |= Q(user__pinyin__contains=plain) | Q(user__initials__contains=plain)
+    if re.fullmatch(r"[0-9]{4}|[0-9]{7,}", plain):
+        condition |= Q(user__phone__endswith=plain)
+    return condition
 
 
 def rows(areas: Sequence[Area], day: dt.date | None = None) -> list[Row]:

@@ -21,6 +21,7 @@ DOT = "·"  # U+00B7
 #: What people type for the dot in 扎西·顿珠; a blank between two Han characters is one too.
 DOTS = "•・．‧∙⋅●﹒｡。.'’‘`｀"
 MAX_READINGS = 24  # of one name; a long village name of heteronyms would multiply without end
+LONG_NAME, LONG_PART = 6, 6  # characters: of a longer name one reading, and by parts of at most so many
 PINYIN_LENGTH, INITIALS_LENGTH = 200, 60  # what the shortest column that stores them takes
 
 _HAN = r"\u3400-\u9fff\U00020000-\U0003ffff"
@@ -41,6 +42,32 @@ def person_keys(name: str) -> tuple[str, str]:
 def place_keys(name: str) -> tuple[str, str]:
     """(full pinyin, initials) of a place's name, each a blank-separated list of readings."""
     return _keys(name, surname=False)
+
+
+@lru_cache(maxsize=4096)
+def spellings(name: str) -> frozenset[str]:
+    """Every way to type a part of a person's name in letters: 马文林 by mawenlin, mawen, wenlin, ma, mwl, mw, wl.
+
+    A part is a run of characters; every reading of a short name counts, of a long one (an organisation's) the usual.
+    """
+    plain = without_dots(name)
+    if not plain:
+        return frozenset()
+    sounds = _sounds(plain, surname=True)
+    if len(sounds) > LONG_NAME:
+        sounds = [one[:1] for one in sounds]
+    elif len(sounds) == len(plain):
+        # read as words, 长青 would be chang alone: by itself the character has its other readings, too
+        sounds = [list(dict.fromkeys([*one, *readings(plain[n])])) for n, one in enumerate(sounds)]
+    found: set[str] = set()
+    for begin in range(len(sounds)):
+        for end in (*range(begin + 1, min(begin + LONG_PART, len(sounds)) + 1), *([len(sounds)] if begin == 0 else [])):
+            part = sounds[begin:end]
+            found.update("".join(one) for one in islice(product(*part), MAX_READINGS))
+            if len(part) > 1:
+                initials = [list(dict.fromkeys(sound[:1] for sound in one)) for one in part]
+                found.update("".join(one) for one in islice(product(*initials), MAX_READINGS))
+    return frozenset(found)
 
 
 def without_dots(name: str) -> str:
@@ -101,6 +128,15 @@ def _keys(name: str, *, surname: bool) -> tuple[str, str]:
     plain = without_dots(name)
     if not plain:
         return "", ""
+    sounds = _sounds(plain, surname=surname)
+    return (
+        _joined(("".join(parts) for parts in product(*sounds)), PINYIN_LENGTH),
+        _joined(("".join(part[0] for part in parts) for parts in product(*sounds)), INITIALS_LENGTH),
+    )
+
+
+def _sounds(plain: str, *, surname: bool) -> list[list[str]]:
+    """The readings of each character of a name without dots, the likeliest first."""
     first = pinyin(plain, style=Style.NORMAL, errors=_as_it_is)
     every = pinyin(plain, style=Style.NORMAL, heteronym=True, errors=_as_it_is)
     # The dictionary's own reading comes first, so that it survives the cut.
@@ -108,10 +144,7 @@ def _keys(name: str, *, surname: bool) -> tuple[str, str]:
     if surname and plain[0] in surnames():
         # 单增 is a Tibetan given name as often as Mr Shan: the surname reading leads, the others stay.
         sounds[0] = list(dict.fromkeys([surnames()[plain[0]], *sounds[0]]))
-    return (
-        _joined(("".join(parts) for parts in product(*sounds)), PINYIN_LENGTH),
-        _joined(("".join(part[0] for part in parts) for parts in product(*sounds)), INITIALS_LENGTH),
-    )
+    return sounds
 
 
 def _joined(variants: Iterable[str], limit: int) -> str:

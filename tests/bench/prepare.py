@@ -34,6 +34,7 @@ def main(size: int) -> None:
 
     from disputes.field.models import Visit
     from disputes.models import Dispute
+    from tests.bench import search
     from villages.models import Code, User
 
     grow(size)
@@ -50,6 +51,7 @@ def main(size: int) -> None:
             {
                 "cases": list(seen.order_by("-pk").values_list("case_no", flat=True)[:400]),
                 "entries": entries(seen.filter(protected=False).exclude(type_l2="").order_by("-pk")[:400]),
+                "words": search.words(seen.filter(protected=False).order_by("-pk")[:400]),
                 "village": village,
                 "walk": str(walk.uid),
                 "scope": seen.count(),
@@ -84,6 +86,7 @@ def grow(size: int) -> None:
 
     from audit import keyring
     from disputes.models import Agreement, Dispute, Event, EventText, Obligation, Party, PartySecret, Round
+    from disputes.search import index
     from followups.models import ReturnVisit
     from ledgers.month import Month
     from villages.models import Area, Coverage
@@ -157,6 +160,7 @@ def grow(size: int) -> None:
                      id_index=keyring.blind_index("id", phone_of(row.pk)))
              for row, old in zip(write[Party], party_of, strict=True) if old in secrets), batch_size=200
         )  # fmt: skip
+        index.index_cases(case.pk for case in made)
         EventText.objects.bulk_create(
             (copy_of(texts[old], event_id=row.pk) for row, old in zip(write[Event], event_of, strict=True)
              if old in texts), batch_size=200

@@ -29,6 +29,7 @@ from urllib.parse import quote, urlencode, urlsplit
 
 import psycopg2
 
+from tests.bench import search
 from tests.bench.prepare import MONTH, PASSWORD
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -149,6 +150,7 @@ def calls(facts: dict[str, Any]) -> dict[str, tuple[Call, Call, float]]:
         "inbox": (get("/inbox/"), get("/bench/inbox/"), 3),
         "home page": (get("/"), get("/bench/home/"), 3),
         "ledger page": (get(f"/ledger/?month={MONTH}"), get(f"/bench/ledger/page/?month={MONTH}"), 3),
+        **search.calls(facts),
     }
 
 
@@ -200,7 +202,7 @@ def measure(sites: list[Site]) -> list[dict[str, Any]]:
         rows += outbox(site)
     if len(sites) > 1:
         small, big = sites[0].size, sites[-1].size
-        for name in ("list page", "case page"):
+        for name in ("list page", "case page", search.ROW):
             a, b = (statistics.median(found[name, size][0]) for size in (big, small))
             rows.append(result(f"{name}, {big:,} beside {small:,}", backend, big, a, b, 1.3))
         peaks = [peak_memory(site) for site in (sites[-1], sites[0])]

@@ -118,6 +118,8 @@ NO_LISTS = {
     "api/v1/reminders/",
     "api/v1/codes/",
     "api/v1/calendar/",
+    "search/",  # nothing without a query: tests/disputes/search/test_pages.py
+    "api/v1/search/",
     "api/v1/papers/",  # lists one case, named in the query: tests/api/test_papers.py
 }
 
