@@ -1,4 +1,6 @@
-"""The tables of this room; each sub-room has its own."""
+"""The tables of the ledgers' rooms; each room's own module holds its rules."""
 
-# Django finds a room's tables through this module.
-from ledgers.dashboard import models as _dashboard  # noqa: F401
+from ledgers.dashboard.models import MonthlyFigure, MonthSum, Touched, Unit
+from ledgers.jobs.models import Job
+
+__all__ = ["Job", "MonthSum", "MonthlyFigure", "Touched", "Unit"]

@@ -17,9 +17,8 @@ def take_down(apps, schema_editor):
 
 class Migration(migrations.Migration):
 
-    initial = True
-
     dependencies = [
+        ('ledgers', '0002_exports'),
         # the tables that carry triggers, as they are now
         ('disputes', '0015_ties'),
         ('followups', '0010_work'),
