@@ -335,4 +335,4 @@ class Dashboard(Viewing):
             raise ValidationError({"rows": list(dict.fromkeys(refused.errors.values()))}) from None
 
 
-routes = [("rates", Rates, "rates"), ("dashboard", Dashboard, "dashboard")]
+routes = [("rates", Rates, "rates"), ("dashboard", Dashboard, "figures")]

@@ -70,6 +70,10 @@ class AskForm(Form):
                 self.add_error("last", str(bad))
         return told
 
+    def show(self, period: Period) -> None:
+        """Let the picker stand at the period that is shown, however it was asked for."""
+        self.data = {"first": str(period.first), "last": str(period.last), "township": self.data.get("township", "")}
+
     @property
     def area(self) -> Area | None:
         return self.townships.get(self.cleaned_data.get("township", ""))

@@ -44,6 +44,7 @@ def dashboard(request: SignedInRequest) -> HttpResponse:
     if not form.is_valid():
         return render(request, "ledgers/dashboard.html", {"form": form, "has_errors": True}, status=422)
     period, town = form.cleaned_data["period"], form.area
+    form.show(period)
     board = Board(user, period, township=town)
     month = Month.of(timezone.now())
     quarter = month.shifted(-((month.month - 1) % 3))
