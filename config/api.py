@@ -15,6 +15,7 @@ import followups.api
 import followups.handing.api
 import ledgers.api
 import ledgers.layouts.api
+import ledgers.dashboard.api
 import villages.api
 
 router = SimpleRouter()
@@ -33,6 +34,7 @@ ROOMS = (
     config.todo_api,
     ledgers.api,
     ledgers.layouts.api,
+    ledgers.dashboard.api,
 )
 for room in ROOMS:
     for prefix, viewset, basename in room.routes:

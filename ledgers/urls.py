@@ -1,4 +1,4 @@
-from django.urls import URLPattern, URLResolver, path
+from django.urls import URLPattern, URLResolver, include, path
 
 from ledgers import views
 from ledgers.layouts import views as layouts
@@ -12,4 +12,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("manage/ledger-columns/new/", layouts.layout_new, name="manage-ledger-layout-new"),
     path("manage/ledger-columns/<int:pk>/", layouts.layout, name="manage-ledger-layout"),
     path("manage/ledger-columns/<int:pk>/delete/", layouts.layout_drop, name="manage-ledger-layout-drop"),
+    path("", include("ledgers.dashboard.urls")),
+    path("", include("ledgers.jobs.urls")),
 ]

@@ -53,6 +53,9 @@ CATALOGUE: dict[str, Item] = {
     "alarm_rounds": Item(_("可能激化提醒几次没有确认，报副职，再报上级"), _("次"), 2, 1, 10),
     "urge_times": Item(_("一轮里最多催办几次"), _("次"), 3, 1, 10),
     "close_not_by_handler": Item(_("警务室、综治中心结案须由经办人以外的人办理"), YES_NO, 1, 0, 1),
+    "resolution_rule": Item(
+        _("化解率的口径：1 累计化解 / 累计登记，2 本期办结 /（结转 + 新收）"), _("1 或 2"), 1, 1, 2
+    ),
     "defer_days": Item(_("待办最多推迟"), WORKDAYS, 5, 1, 20),
 }
 

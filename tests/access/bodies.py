@@ -179,6 +179,10 @@ def _json(county: County, route: str, case: Dispute, username: str, today: str) 
                 "narrative": "草场界线",
                 "parties": parties,
             },
+            "api/v1/dashboard/figures/": {
+                "month": "2026-01",
+                "rows": [{"township": county.w.township.code, "calls": 9, "incidents": 2, "version": 0}],
+            },
             "api/v1/disputes/similar/": {"parties": [{"name": "马文林"}]},
             "api/v1/whistles/": {
                 "case_no": county.cases["own_village"].case_no,

@@ -382,6 +382,8 @@ class County:
                 return 320
             case "field":
                 return "phone"
+            case "figure":
+                return "opened"
             case "key" if "todo/" in route:
                 return "limit:0:1"  # nobody's
             case "key":
@@ -439,7 +441,7 @@ class County:
 
 def kind_of(route: str) -> str:
     """Which kind of thing an address names."""
-    if "<" not in route or "<key>" in route:
+    if "<" not in route or "<key>" in route or "<figure>" in route:
         return "none"
     if "whistles/<uid>" in route:
         return "whistle_part" if "<file>" in route else "whistle"
