@@ -230,8 +230,8 @@ def default() -> list[Sheet]:
         "序号 编号 排查日期 来源 乡镇 村(社区) 纠纷类别 甲方 甲方身份证号 甲方电话 乙方 乙方电话 涉及人数 涉及金额 简要情况 "
         "风险等级 责任单位 责任人 化解时限 化解措施及进展 化解结果/日期 回访情况/满意度 政治面貌 备注"
     ).split()
-    sheet.skip(["天祝县松山镇矛盾纠纷排查化解工作台账"], "title")
-    sheet.skip([f"（{YEAR}年度）  填报单位：松山镇综治中心"], "title")
+    sheet.skip(["天祝藏族自治县矛盾纠纷排查化解工作台账"], "title")
+    sheet.skip([f"（{YEAR}年度）  填报单位：县综治中心"], "title")
     sheet.skip(head, "head")
     sheet.merges += ["A1:X1", "A2:X2"]
     danger = {"红": "red", "橙色": "orange", "黄 关注": "yellow", "蓝": "blue", "": "", "一般": ""}
