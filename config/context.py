@@ -18,6 +18,7 @@ from disputes.inbox.queue import RECEIVERS
 from disputes.sessions.models import INVITED_ROLES
 from followups.notices import unread_count
 from followups.pump import pump_is_stale
+from ledgers.imports.models import may_import
 from villages.models import DESK_ROLES, Role, SpecialDay, User, today
 
 #: The first path segment → the key of the navigation entry that is current.
@@ -36,6 +37,7 @@ SECTIONS = {
     "referrals": "referrals",
     "counselling": "counselling",
     "ledger": "ledger",
+    "imports": "imports",
     "villages": "villages",
     "manage": "manage",
     "me": "me",
@@ -114,7 +116,10 @@ def navigation(user: User, todo_count: int = 0) -> list[dict[str, Any]]:
                 ],
             }
         )
-        groups.append({"label": _("台账与统计"), "items": [entry("ledger", "/ledger/", "table", _("工作台账"))]})
+        figures = [entry("ledger", "/ledger/", "table", _("工作台账"))]
+        if may_import(user):
+            figures.append(entry("imports", "/imports/", "upload", _("导入")))
+        groups.append({"label": _("台账与统计"), "items": figures})
     if not works and not supervises and scope.has(*INVITED_ROLES):
         groups[0]["items"].append(entry("sessions", "/sessions/", "people", _("联调会")))
     if not works and not supervises and scope.responds:

@@ -279,7 +279,7 @@ def default() -> list[Sheet]:
         elif kind == 9 and n < 120:
             number_id, truth.trap, truth.reason = 620699197401010013, "id_as_number", "id_cut"
         elif kind == 10:
-            number_id, truth.trap = "62069919740101００13", "id_full_width"
+            number_id, truth.trap = "62069919740101００18", "id_full_width"
         elif kind == 11:
             day, truth.trap, truth.reason = 3.1, "number_3_1_is_march_1_or_10", "ambiguous_date"
         elif kind == 12 and n < 120:
