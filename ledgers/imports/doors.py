@@ -69,7 +69,7 @@ def check(
 ) -> None:
     """Check every line with these columns. MoveRefused with a sentence when they cannot be read so."""
     known = {label: target for label, target in columns.items() if label in batch.mapping}
-    chosen = {**batch.mapping, **known}
+    chosen = {name: "" if reading.FORBIDDEN.fullmatch(name) else key for name, key in (batch.mapping | known).items()}
     sentence = mapping.problem_of(chosen)
     if sentence:
         raise MoveRefused(sentence)

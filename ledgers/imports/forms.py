@@ -12,6 +12,7 @@ from disputes.forms import PickField
 from disputes.moves import Tier
 from ledgers.imports import mapping
 from ledgers.imports.models import ImportBatch
+from ledgers.imports.reading import FORBIDDEN
 from villages.models import Area, in_force
 
 
@@ -41,13 +42,21 @@ class ColumnsForm(forms.Form):
         help_text=_("没有写责任单位的行，放到这一级负责那个村的单位"),
     )
     year = forms.IntegerField(
-        label=_("年份"), required=False, min_value=1980, max_value=2100, help_text=_("表里只写“3.5”的日期用这一年"),
-        error_messages={"invalid": _("年份写四位数字，如 2025"), "min_value": _("年份写 1980 到 2100"), "max_value": _("年份写 1980 到 2100")},
-    )  # fmt: skip
+        label=_("年份"),
+        required=False,
+        min_value=1980,
+        max_value=2100,
+        help_text=_("表里只写“3.5”的日期用这一年"),
+        error_messages=dict.fromkeys(("invalid", "min_value", "max_value"), _("年份写 1980 到 2100，如 2025")),
+    )
     month = forms.IntegerField(
-        label=_("月份"), required=False, min_value=1, max_value=12, help_text=_("表里只写“5日”的日期用这个月"),
-        error_messages={"invalid": _("月份写 1 到 12"), "min_value": _("月份写 1 到 12"), "max_value": _("月份写 1 到 12")},
-    )  # fmt: skip
+        label=_("月份"),
+        required=False,
+        min_value=1,
+        max_value=12,
+        help_text=_("表里只写“5日”的日期用这个月"),
+        error_messages=dict.fromkeys(("invalid", "min_value", "max_value"), _("月份写 1 到 12")),
+    )
     village = PickField(label=_("没有写村的行属于"), help_text=_("每行都写了村的不用选"))
 
     def __init__(self, data: Any = None, *, batch: ImportBatch, **options: Any) -> None:
@@ -60,8 +69,9 @@ class ColumnsForm(forms.Form):
         self.fields["village"].choices = [("", _("不指定")), *((area.code, area.full_name) for area in areas)]  # type: ignore[attr-defined]
         self.areas = {area.code: area for area in areas}
         choices = [("", _("不要这一列")), *((target.key, target.label) for target in mapping.TARGETS)]
+        never = [("", _("不收这一列"))]
         for n, label in enumerate(batch.mapping):
-            self.fields[f"c{n}"] = PickField(label=label, choices=choices)
+            self.fields[f"c{n}"] = PickField(label=label, choices=never if FORBIDDEN.fullmatch(label) else choices)
 
     def columns(self) -> dict[str, str]:
         return {label: self.cleaned_data[f"c{n}"] for n, label in enumerate(self.batch.mapping)}

@@ -13,12 +13,14 @@ from ledgers.files import write_xlsx
 from ledgers.imports.models import ImportBatch, ImportRow
 from ledgers.imports.reading import shown
 
+#: What is added in front; these names are left out when the file comes back (mapping.USELESS).
+ADDED = ("工作表", "原行号", "问题")
+
 
 def write_mend(batch: ImportBatch, path: Path) -> int:
     """Write the file; how many lines. Every cell is text, so that nothing of it changes on the way."""
     labels = [label for label in batch.mapping if label]
-    extra = {"工作表": _g("工作表"), "原行号": _g("原行号"), "问题": _g("问题")}
-    columns = [Column(key, key, TEXT, 16, itemgetter(key)) for key in [*extra, *labels]]
+    columns = [Column(key, key, TEXT, 16, itemgetter(key)) for key in (*ADDED, *labels)]
     rows = list(batch.lines.filter(verdict=ImportRow.Verdict.REFUSED).exclude(sealed="").order_by("pk"))
 
     def lines() -> Iterator[list[str]]:

@@ -85,12 +85,19 @@ class ImportBatch(models.Model):
     touched_at = models.DateTimeField()
     released_at = models.DateTimeField(_("入库时间"), null=True, blank=True)
     error = models.CharField(max_length=300, blank=True)
+    purged = models.BooleanField(default=False)  # what was read has been thrown away
 
     objects = ImportQuerySet.as_manager()
 
     class Meta:
         ordering = ["-pk"]
-        indexes = [models.Index(fields=["by", "-id"], name="import_by_author")]
+        indexes = [
+            models.Index(fields=["by", "-id"], name="import_by_author"),
+            models.Index(fields=["created_at"], condition=models.Q(purged=False), name="import_to_purge"),
+            models.Index(
+                fields=["id"], condition=models.Q(state__in=["writing", "clearing"]), name="import_unfinished"
+            ),
+        ]
 
     def __str__(self) -> str:
         return str(self.uid)
@@ -389,9 +396,9 @@ def clear(now: dt.datetime) -> int:
                 batch.give_up(at=now, error=_g("入库中断，写了一半的已经撤掉，台账里什么也没有多。再入一次"))
         while batch.clear_step(at=now):
             count += 1
-    old = ImportFile.objects.filter(batch__created_at__lt=now - KEPT)
-    if old.exists():
+    for batch in ImportBatch.objects.filter(purged=False, created_at__lt=now - KEPT).order_by("pk")[:5]:
         with transaction.atomic():
-            old.delete()
-            ImportRow.objects.filter(batch__created_at__lt=now - KEPT).exclude(sealed="").update(sealed="")
+            ImportFile.objects.filter(batch=batch).delete()
+            batch.lines.exclude(sealed="").update(sealed="")
+            ImportBatch.objects.filter(pk=batch.pk).update(purged=True)
     return count

@@ -28,7 +28,7 @@ from python_calamine import CalamineWorkbook, SheetTypeEnum, SheetVisibleEnum
 
 from disputes.examiner import Refused, office, unless
 
-MEMORY, SECONDS = 600 * 2**20, 30  # bytes of address space (the libraries alone map 150 MB), of processor time
+MEMORY, SECONDS = 400 * 2**20, 30  # bytes of address space (the libraries alone map 150 MB), of processor time
 MOST_ROWS, MOST_COLUMNS, MOST_SHEETS = 60_000, 200, 200
 LONGEST_CELL = 32_767  # what a spreadsheet's cell holds
 OLE = b"\xd0\xcf\x11\xe0"

@@ -13,8 +13,10 @@ import re
 import subprocess
 import sys
 import unicodedata
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from django.conf import settings
 from django.core.files.base import File
@@ -120,18 +122,8 @@ def read(file: File) -> tuple[str, list[Sheet]]:
 
 def parse(extension: str, content: bytes) -> tuple[str, list[Sheet]]:
     """(reason or empty, sheets): what the reader says; where it was stopped or fell, that it was too much."""
-    command = [sys.executable, "-I", str(READER), extension]
-    try:
-        done = subprocess.run(
-            command, input=content, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env={}, cwd="/",
-            timeout=READER_SECONDS, check=True,
-        )  # fmt: skip
-    except (subprocess.TimeoutExpired, subprocess.CalledProcessError) as error:
-        log.warning("The reader of a %s of %d bytes was stopped: %s", extension, len(content), type(error).__name__)
-        return "heavy", []
     sheets: list[Sheet] = []
-    for line in done.stdout.splitlines():
-        told = json.loads(line)
+    for told in answers(extension, content):
         if isinstance(told, list):
             sheets[-1].rows.append(told)
         elif "refused" in told:
@@ -143,6 +135,21 @@ def parse(extension: str, content: bytes) -> tuple[str, list[Sheet]]:
         filled = fill_merges(sheet, filled)
         drop_forbidden(sheet)
     return "", sheets
+
+
+def answers(extension: str, content: bytes) -> Iterator[Any]:
+    """What the reader says of a file, line by line, from a process of its own."""
+    command = [sys.executable, "-I", str(READER), extension]
+    try:
+        done = subprocess.run(
+            command, input=content, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env={}, cwd="/",
+            timeout=READER_SECONDS, check=True,
+        )  # fmt: skip
+    except (subprocess.TimeoutExpired, subprocess.CalledProcessError) as error:
+        log.warning("The reader of a %s of %d bytes was stopped: %s", extension, len(content), type(error).__name__)
+        yield {"refused": "heavy"}
+        return
+    yield from map(json.loads, done.stdout.splitlines())
 
 
 def fill_merges(sheet: Sheet, filled: int) -> int:

@@ -25,6 +25,8 @@ from followups.counselling.models import CounsellingReferral
 from followups.handing.models import HandOver
 from followups.models import Heartbeat, Notice
 from followups.reactions import react
+from ledgers.imports.models import ImportBatch, may_import
+from ledgers.imports.reading import Sheet
 from tests import factories
 from tests.samples import PNG
 from villages.models import Area, Code, Office, Role, User
@@ -176,6 +178,19 @@ class County:
             user=stranger, dispute=self.cases["other_township"], kind="return", created_at=self.now
         )
         self.filters["others"] = SavedFilter.objects.create(user=stranger, name="别人的", query="status=waiting")
+
+        self.imports = {name: self._import(user) for name, user in self.actors.items() if user and may_import(user)}
+        self.imports["others"] = self._import(w.other_supervisor)
+
+    @staticmethod
+    def _import(user: User) -> ImportBatch:
+        """A ledger of one line that waits to be told what its columns are."""
+        content = [Sheet("台账", [["排查日期", "村", "简要情况"], ["2025.3.5", "石门村", "渠口"]])]
+        told = [{"name": "台账", "rows": 2, "head": 0, "labels": content[0].rows[0], "titles": [], "notices": []}]
+        columns = {"排查日期": "found_on", "村": "village", "简要情况": "narrative"}
+        return ImportBatch.take(
+            by=user, at=timezone.now(), name="台账.xlsx", content=content, sheets=told, mapping=columns
+        )
 
     def disable(self) -> None:
         """Once their session is there: the account of `disabled` ends."""
@@ -360,6 +375,9 @@ class County:
             case "uid" if "papers/" in route:
                 paper = self.papers.get("other_county" if relation == "crossed" else relation)
                 return paper.uid if paper else uuid.UUID(int=1)
+            case "uid" if "imports/" in route:
+                brought = self.imports["others"] if relation == "others" else self.imports.get(actor)
+                return uuid.UUID(int=1) if missing else (brought or self.imports["supervisor"]).uid
             case "uid" if "hand-over" in route:
                 return self.hand_over.uid if relation == "one" else uuid.UUID(int=1)
             case "uid":
@@ -444,6 +462,8 @@ def kind_of(route: str) -> str:
         return "referral"
     if route.removeprefix("api/v1/").startswith("counselling/<uid>"):
         return "counselling"
+    if "imports/<uid>" in route:
+        return "mine"
     if "notices/<pk>" in route or "saved/<pk>" in route or "saved-filters/<pk>" in route:
         return "mine"
     if route.startswith("manage/postings/"):

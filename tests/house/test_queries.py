@@ -22,6 +22,7 @@ from disputes.sessions.models import Venue
 from followups.handing.models import HandOver
 from followups.models import Mute, Notice, Reminder
 from followups.reactions import react
+from ledgers.imports.models import ImportBatch
 from tests import factories
 from tests.access.inventory import addresses
 from villages.models import Role
@@ -61,6 +62,8 @@ LISTS: dict[str, tuple[str, int]] = {
     "notices/": ("officer", 10),
     "me/notices/": ("officer", 10),
     "manage/reminders/": ("sysadmin", 14),
+    "imports/": ("officer", 9),
+    "api/v1/imports/": ("officer", 11),
     "ledger/": ("officer", 20),
     "ledger/download/": ("officer", 19),
     "api/v1/areas/": ("officer", 9),
@@ -167,6 +170,7 @@ def more(w: SimpleNamespace, n: int) -> None:
     Referral.objects.receive(by=w.officer, at=at, facts=given | {"village": w.village})
     HandOver.objects.create(office=w.room, leaver=w.second_officer, by=w.officer, at=at, reason="调走了")
     factories.counselling(w, case)
+    ImportBatch.take(by=w.officer, at=at, name=f"{n}.csv", content=[], mapping={"简要情况": "narrative"})
     w.officer.saved_filters.create(name=f"条件{n}", query="status=waiting")
     village = factories.area(f"62062310321{n}", f"新村{n}", 5, w.township)
     committee = factories.office(f"62062310321{n}-V", "village", f"新村{n}村委会", village)
