@@ -161,7 +161,7 @@ class Checker:
         if why:
             return Judged(Verdict.SKIPPED, why=why)
         if head.line is None:
-            sentence = _g("这张表没有认出表头，指明表头在第几行，或补上表头再传")
+            sentence = _g("这张表没有认出表头，补上表头再传")
             return Judged(Verdict.REFUSED, problems=[("", "no_head", sentence)])
         return Line(self, sheet, head, sheet.rows[line], carry).judged()
 
@@ -697,12 +697,6 @@ def what_became(text: str) -> tuple[str, str]:
 
 
 # --- a batch ---------------------------------------------------------------------------------------------------------
-def heads(batch: ImportBatch, sheets: list[Sheet]) -> list[maps.Head]:
-    """The head of each sheet; where the person said so, at the line that they pointed at."""
-    return [
-        maps.find_head(sheet, told.get("head") if isinstance(told.get("head"), int) and told.get("pointed") else None)
-        for sheet, told in zip(sheets, batch.sheets, strict=True)
-    ]
 
 
 def key_of(county: str, facts: Mapping[str, Any]) -> uuid.UUID:
@@ -715,7 +709,7 @@ def key_of(county: str, facts: Mapping[str, Any]) -> uuid.UUID:
 def check_step(batch: ImportBatch, *, at: dt.datetime, today: dt.date, chunks: int = 8) -> bool:
     """Judge the next lines, in transactions of at most 250; whether there are more. MoveRefused when it was stopped."""
     sheets = batch.read()
-    tops = heads(batch, sheets)
+    tops = [maps.find_head(sheet) for sheet in sheets]
     checker = Checker(batch, today)
     lines = [(n, line) for n, sheet in enumerate(sheets) for line in range(len(sheet.rows))]
     while batch.checked < len(lines) and chunks:

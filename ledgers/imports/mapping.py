@@ -14,6 +14,7 @@ from ledgers.columns import COLUMNS
 from ledgers.imports.reading import FORBIDDEN, TOP, Cell, Sheet, is_blank, label, year_and_month
 
 IGNORE = ""
+LONGEST_NAME = 50  # of a column, as it is kept; who writes a story into a head has no head
 
 
 @dataclass(frozen=True)
@@ -103,18 +104,12 @@ def labels_of(row: Sequence[Cell]) -> list[str]:
     return names if len({name for name in names if name}) > 1 else []
 
 
-def find_head(sheet: Sheet, at: int | None = None) -> Head:
-    """The head of a sheet: the line with the most names that are known, and the line below where it tells more.
-
-    `at` is the line (from 0) that a person pointed at.
-    """
+def find_head(sheet: Sheet) -> Head:
+    """The head of a sheet: the line with the most names that are known, and the line below where it tells more."""
     best, score = None, 2
     for line, row in enumerate(sheet.rows[:TOP]):
         known = sum(knows(name) for name in labels_of(row))
-        if line == at:
-            best = line
-            break
-        if at is None and known > score:
+        if known > score:
             best, score = line, known
     head = Head(best)
     if best is None:
@@ -159,7 +154,8 @@ def _unique(names: list[str]) -> list[str]:
     """Names that stand once: the second 电话 after 乙方 is the other side's, any other repetition gets a number."""
     seen: dict[str, int] = {}
     found = []
-    for n, name in enumerate(names):
+    for n, long in enumerate(names):
+        name = long[:LONGEST_NAME]
         seen[name] = seen.get(name, 0) + 1
         if name and seen[name] == 2 and name in ("电话", "联系电话", "身份证号", "联系方式") and "乙方" in names[:n]:
             name = f"乙方{name}"

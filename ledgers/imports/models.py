@@ -290,8 +290,8 @@ class ImportBatch(models.Model):
             )  # fmt: skip
 
     def give_up(self, *, at: dt.datetime, error: str = "") -> None:
-        """What was being written is cleared away; in the caller's transaction."""
-        if ImportBatch.objects.filter(pk=self.pk, state=self.State.WRITING).exists():
+        """What was being written is cleared away; in the caller's transaction. What was released stays."""
+        if locked(ImportBatch.objects.filter(pk=self.pk, state=self.State.WRITING)).exists():
             self.error = error[:300]
             self._clear(at)
 
@@ -374,7 +374,7 @@ class ColumnMemory(models.Model):
 
     @classmethod
     def remember(cls, office: Office, mapping: Mapping[str, str]) -> None:
-        rows = [cls(office=office, label=label[:60], target=target) for label, target in mapping.items()]
+        rows = [cls(office=office, label=label, target=target) for label, target in mapping.items()]
         cls.objects.bulk_create(
             rows, update_conflicts=True, unique_fields=["office", "label"], update_fields=["target"]
         )

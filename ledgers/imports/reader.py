@@ -47,7 +47,7 @@ def plain(value: Any) -> Any:
         return "是" if value else "否"
     if isinstance(value, str):
         unless(len(value) <= LONGEST_CELL, "heavy")
-        return value
+        return value.replace("\0", "\ufffd")  # no database keeps it
     if isinstance(value, int | float):
         return value
     if isinstance(value, dt.datetime):
@@ -100,7 +100,7 @@ def workbook(kind: str, content: bytes) -> Iterator[Any]:
         rows, columns = hidden[at] if len(hidden) == len(sheets) else (0, [])
         merges = [[*low, *high] for low, high in sheet.merged_cell_ranges or [] if low[0] <= end[0]]
         yield {
-            "sheet": meta.name,
+            "sheet": meta.name.replace("\0", "")[:100],
             "hidden": meta.visible != SheetVisibleEnum.Visible,
             "hidden_rows": rows,
             "hidden_columns": columns,
@@ -137,7 +137,7 @@ def text(content: bytes) -> Iterator[Any]:
     try:
         for n, row in enumerate(csv.reader(io.StringIO(told, newline=""), delimiter=separator)):
             unless(n < MOST_ROWS and len(row) <= MOST_COLUMNS, "rows")
-            yield [value or None for value in row]
+            yield [plain(value) for value in row]
     except csv.Error:
         raise Refused("broken") from None
 

@@ -20,7 +20,7 @@ from disputes.attachments import FileRefused
 from disputes.models import Dispute, MoveRefused
 from disputes.views import says_no
 from ledgers.files import CONTENT_TYPES
-from ledgers.imports import checking, doors
+from ledgers.imports import checking, doors, mapping
 from ledgers.imports.forms import ColumnsForm, UploadForm
 from ledgers.imports.mending import write_mend
 from ledgers.imports.models import ImportBatch, ImportRow, may_import
@@ -104,8 +104,8 @@ def _columns_page(request: SignedInRequest, found: ImportBatch, form: ColumnsFor
 def samples_of(found: ImportBatch) -> dict[str, str]:
     """The first values of each column, so that somebody sees what it holds."""
     told: dict[str, list[str]] = {}
-    sheets = found.read()
-    for sheet, head in zip(sheets, checking.heads(found, sheets), strict=True):
+    for sheet in found.read():
+        head = mapping.find_head(sheet)
         if head.line is None:
             continue
         for row in sheet.rows[head.line + head.height :][:12]:
