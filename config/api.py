@@ -16,6 +16,7 @@ import followups.handing.api
 import ledgers.api
 import ledgers.layouts.api
 import ledgers.dashboard.api
+import ledgers.imports.api
 import villages.api
 
 router = SimpleRouter()
@@ -35,6 +36,7 @@ ROOMS = (
     ledgers.api,
     ledgers.layouts.api,
     ledgers.dashboard.api,
+    ledgers.imports.api,
 )
 for room in ROOMS:
     for prefix, viewset, basename in room.routes:

@@ -19,6 +19,7 @@ from disputes.sessions.models import INVITED_ROLES
 from followups.notices import unread_count
 from followups.pump import pump_is_stale
 from ledgers.dashboard.board import may_see as may_see_figures
+from ledgers.imports.models import may_import
 from villages.models import DESK_ROLES, Role, SpecialDay, User, today
 
 #: The first path segment → the key of the navigation entry that is current.
@@ -38,6 +39,7 @@ SECTIONS = {
     "counselling": "counselling",
     "ledger": "ledger",
     "dashboard": "dashboard",
+    "imports": "imports",
     "villages": "villages",
     "manage": "manage",
     "me": "me",
@@ -120,6 +122,8 @@ def navigation(user: User, todo_count: int = 0) -> list[dict[str, Any]]:
         books = [entry("ledger", "/ledger/", "table", _("工作台账"))]
         if may_see_figures(user):
             books.append(entry("dashboard", "/dashboard/", "bar-chart-line", _("统计看板")))
+        if may_import(user):
+            books.append(entry("imports", "/imports/", "upload", _("导入")))
         groups.append({"label": _("台账与统计"), "items": books})
     if not works and not supervises and scope.has(*INVITED_ROLES):
         groups[0]["items"].append(entry("sessions", "/sessions/", "people", _("联调会")))

@@ -1,8 +1,9 @@
-"""Many cases at once, for load_demo only: built in memory step by step, inserted together.
+"""Many cases at once, for load_demo and for old ledgers: built in memory step by step, inserted together.
 
 The one way past `register` and `perform` (which ask, lock and log case by case, some 20 milliseconds each). It is for
-databases of invented cases, where nobody else writes: each step leaves the fields that the move of the same name
-leaves, tests/demo holds both against the same invariants, and one AccessLog row per batch stands for its events.
+cases that nobody works on yet, invented ones and those of an import that is still hidden: each step leaves the fields
+that the move of the same name leaves, tests/demo holds both against the same invariants, and one AccessLog row per
+batch stands for its events.
 """
 
 from __future__ import annotations
@@ -225,7 +226,7 @@ def write_events(drafts: Sequence[Draft]) -> str:
     agreements = {draft.case.pk: draft.agreement.pk for draft in drafts if draft.agreement}
     chain = hashlib.sha256()
     for event, _text in rows:
-        if event.kind == "settle":
+        if event.kind == "settle" and event.dispute.pk in agreements:  # an old ledger tells the result alone
             event.facts["agreement"] = agreements[event.dispute.pk]
         event.hash = event.compute_hash()
         chain.update(event.hash.encode())

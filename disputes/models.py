@@ -75,11 +75,11 @@ class Counter(models.Model):
     last = models.PositiveIntegerField(default=0)
 
     @classmethod
-    def take(cls, key: str) -> int:
-        """The next serial of `key`, held until the transaction ends; rolled back with it."""
+    def take(cls, key: str, count: int = 1) -> int:
+        """The next serial of `key`, held until the transaction ends; rolled back with it. Of several, the last."""
         Counter.objects.bulk_create([Counter(key=key)], ignore_conflicts=True)
         row = locked(cls.objects.filter(key=key)).get()
-        row.last += 1
+        row.last += count
         row.save(update_fields=["last"])
         return row.last
 
@@ -100,7 +100,7 @@ class DisputeQuerySet(models.QuerySet["Dispute"]):
         Cases of a ledger import that is not released yet, and cases for department contacts, counsellors and
         administrators, are in nobody's area scope.
         """
-        condition = user.scope.q()
+        condition = user.scope.cases()
         return self.none() if condition is None else self.filter(condition)
 
     def on_desk_of(self, user: User) -> DisputeQuerySet:
@@ -108,7 +108,8 @@ class DisputeQuerySet(models.QuerySet["Dispute"]):
         return self.filter(desk_id__in=sorted(user.scope.desks))
 
     def open(self) -> DisputeQuerySet:
-        return self.filter(status__in=OPEN)
+        """Waiting or mediating; no clock runs for an import that is not released yet."""
+        return self.filter(status__in=OPEN, hidden=False)
 
     def overdue(self, today: dt.date) -> DisputeQuerySet:
         return self.open().filter(due_on__lt=today)
@@ -306,6 +307,10 @@ class Dispute(models.Model):
     )
     split_from = models.ForeignKey("self", models.PROTECT, null=True, blank=True, related_name="parts", db_index=False)
 
+    # 补录: which ledger import wrote it (a number of ledgers', a room above); hidden until all of that is there
+    entered_from = models.PositiveBigIntegerField(null=True, blank=True, editable=False)
+    hidden = models.BooleanField(default=False, db_default=False, editable=False)
+
     objects = DisputeManager()
 
     #: Fields that a move may change; `perform` writes these and nothing else.
@@ -337,12 +342,16 @@ class Dispute(models.Model):
             models.Index(fields=["due_on"], condition=Q(status__in=["waiting", "mediating"]), name="case_open_by_due"),
             models.Index(fields=["merged_into"], condition=Q(merged_into__isnull=False), name="case_by_merged_into"),
             models.Index(fields=["split_from"], condition=Q(split_from__isnull=False), name="case_by_split_from"),
+            models.Index(fields=["entered_from"], condition=Q(entered_from__isnull=False), name="case_by_import"),
         ]
         constraints = [
             models.UniqueConstraint(
                 fields=["registered_by", "submission"],
                 condition=Q(submission__isnull=False),
                 name="one_case_per_submission",
+            ),
+            models.UniqueConstraint(
+                fields=["submission"], condition=Q(entered_from__isnull=False), name="a_ledger_row_is_entered_once"
             ),
             models.CheckConstraint(condition=Q(tier__in=[1, 2, 3]), name="a_case_stands_at_one_of_three_tiers"),
             models.CheckConstraint(condition=Q(status__in=Status.values), name="a_case_has_a_known_status"),
@@ -1169,9 +1178,8 @@ class Event(models.Model):
 
     @property
     def label(self) -> str:
-        if self.kind in MOVES:
-            return str(MOVES[self.kind].label)
-        return str(OTHER_EVENTS[self.kind])
+        name = str(MOVES[self.kind].label if self.kind in MOVES else OTHER_EVENTS[self.kind])
+        return _g("%(what)s（补录）") % {"what": name} if self.facts.get("entered_late") else name
 
     def compute_hash(self) -> str:
         """SHA-256 over what happened, with the time in UTC microseconds; the AccessLog row keeps it."""

@@ -490,7 +490,8 @@ class CasePage:
             "title": title,
             "by": f"{event.by_name or _g('到期自动')} {event.office.name if event.office else ''}".strip(),
             "at": event.at,
-            "when": timezone.localtime(event.at).strftime("%Y-%m-%d %H:%M"),
+            # an old ledger knows the day alone
+            "when": timezone.localtime(event.at).strftime("%Y-%m-%d" if kept.get("entered_late") else "%Y-%m-%d %H:%M"),
             "icon": icon,
             "kind": kind,
             "text": self.veil(text_of(event)),

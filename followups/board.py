@@ -53,7 +53,7 @@ def with_thing(rows: NoticeQuerySet, user: User) -> Any:
     which of their notices belong to the same one: each of those stands for itself.
     """
     named = [When(capture__isnull=False, then=_key("c", "capture_id"))]
-    if (readable := user.scope.q("dispute__")) is not None:
+    if (readable := user.scope.cases("dispute__")) is not None:
         named.append(When(readable, then=_key("d", "dispute_id")))
     return rows.annotate(thing=Case(*named, default=_key("n", "pk"), output_field=TextField()))
 

@@ -1,4 +1,4 @@
-"""The visits of many cases at once, for load_demo only; see disputes/bulk.py."""
+"""What follows from many cases at once, for load_demo and for old ledgers; see disputes/bulk.py."""
 
 from __future__ import annotations
 
@@ -56,3 +56,8 @@ def write_handled(first: int, last: int) -> None:
             f"SELECT id FROM {Event._meta.db_table} WHERE id BETWEEN %s AND %s AND kind IN ({places})",
             [first, last, *kinds],
         )
+
+
+def write_handled_of(events: list[int]) -> None:
+    """The same for these events alone: cases of an old ledger are written while others work."""
+    Handled.objects.bulk_create([Handled(event_id=pk) for pk in events], batch_size=BATCH)

@@ -26,7 +26,7 @@ from villages.models import Office, Role, User
 class ReturnVisitQuerySet(models.QuerySet["ReturnVisit"]):
     def visible_to(self, user: User) -> ReturnVisitQuerySet:
         """Visits of the cases that `user` may read: the scope rule of the case."""
-        condition = user.scope.q("dispute__")
+        condition = user.scope.cases("dispute__")
         return self.none() if condition is None else self.filter(condition)
 
     def planned(self) -> ReturnVisitQuerySet:
@@ -330,7 +330,7 @@ class NoticeQuerySet(models.QuerySet["Notice"]):
         An invitation to a joint session is read by whoever was asked, and what was whistled or referred by the office
         that it went to, whether or not they read the case.
         """
-        readable = [user.scope.q("dispute__"), user.scope.q("capture__")]
+        readable = [user.scope.cases("dispute__"), user.scope.q("capture__")]
         if user.scope.has(*INVITED_ROLES):
             readable.append(Q(kind__in=INVITATIONS))
         if user.scope.responds:

@@ -1,9 +1,8 @@
-"""Django finds the tables of this room's parts through this module."""
+"""Django finds the tables of the ledgers' rooms through this module; each room's own module holds its rules."""
 
-from ledgers.layouts import models as _layouts  # noqa: F401
-"""The tables of the ledgers' rooms; each room's own module holds its rules."""
+from ledgers.dashboard import models as dashboard
+from ledgers.imports import models as imports
+from ledgers.jobs import models as jobs
+from ledgers.layouts import models as layouts
 
-from ledgers.dashboard.models import MonthlyFigure, MonthSum, Touched, Unit
-from ledgers.jobs.models import Job
-
-__all__ = ["Job", "MonthSum", "MonthlyFigure", "Touched", "Unit"]
+__all__ = ["dashboard", "imports", "jobs", "layouts"]

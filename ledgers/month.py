@@ -187,7 +187,7 @@ class Words:
 
 def rounds_of(user: User) -> QuerySet[Round]:
     """The rounds of the cases that `user` may read: the scope rule of the case, asked through the join."""
-    condition = user.scope.q("dispute__")
+    condition = user.scope.cases("dispute__")
     return Round.objects.none() if condition is None else Round.objects.filter(condition)
 
 

@@ -14,4 +14,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("manage/ledger-columns/<int:pk>/delete/", layouts.layout_drop, name="manage-ledger-layout-drop"),
     path("", include("ledgers.dashboard.urls")),
     path("", include("ledgers.jobs.urls")),
+    path("", include("ledgers.imports.urls")),
 ]

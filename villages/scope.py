@@ -72,6 +72,11 @@ class Scope:
             condition |= part
         return condition
 
+    def cases(self, prefix: str = "") -> Q | None:
+        """`q` on cases, or on what hangs on one: without those of a ledger import that is not released yet."""
+        condition = self.q(prefix)
+        return None if condition is None else condition & Q(**{f"{prefix}hidden": False})
+
 
 def scope_of(user: User) -> Scope:
     """Read the postings in force today; two queries."""

@@ -13,6 +13,7 @@ from config.demo.county import County, build
 from config.demo.figures import type_in
 from config.demo.handing import leave_behind
 from config.demo.history import SHANGHAI, History
+from config.demo.imports import bring_an_old_ledger
 from config.demo.staged import stories
 from config.demo.stories import ordinary
 from followups.models import Notice
@@ -43,6 +44,7 @@ def load(*, disputes: int, seed: int, password: str, today: dt.date) -> County:
         history.run()
         leave_behind(history)
         type_in(history, seed)
+        bring_an_old_ledger(history)
         # What came before the last working day has been read: the badges show what is new.
         new = dt.datetime.combine(history.last_workday(today), dt.time(0), SHANGHAI)
         Notice.objects.filter(created_at__lt=new).mark_read(history.end)

@@ -31,7 +31,7 @@ WORDS = 1000  # characters of an instruction and of its answer
 class InstructionQuerySet(models.QuerySet["Instruction"]):
     def visible_to(self, user: User) -> InstructionQuerySet:
         """Instructions on the cases that `user` may read: the scope rule of the case."""
-        condition = user.scope.q("dispute__")
+        condition = user.scope.cases("dispute__")
         return self.none() if condition is None else self.filter(condition)
 
     def pending(self) -> InstructionQuerySet:

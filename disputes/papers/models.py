@@ -243,7 +243,7 @@ def _number(kind: Kind, source: Source, serial: int | None) -> str:
 class PaperQuerySet(models.QuerySet["Paper"]):
     def visible_to(self, user: User) -> PaperQuerySet:
         """Papers of the cases that `user` may read: the scope rule of the case."""
-        condition = user.scope.q("dispute__")
+        condition = user.scope.cases("dispute__")
         return self.none() if condition is None else self.filter(condition)
 
     def issue(

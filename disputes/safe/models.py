@@ -248,7 +248,7 @@ class Confirmation(models.Model):
 class TaskQuerySet(models.QuerySet["Task"]):
     def visible_to(self, user: User) -> TaskQuerySet:
         """Tasks of the cases that `user` may read: the scope rule of the case."""
-        condition = user.scope.q("dispute__")
+        condition = user.scope.cases("dispute__")
         return self.none() if condition is None else self.filter(condition)
 
     def open(self) -> TaskQuerySet:
@@ -311,7 +311,7 @@ class Task(models.Model):
 class SlipQuerySet(models.QuerySet["Slip"]):
     def readable_by(self, user: User) -> SlipQuerySet:
         """A supervisor's, inside the area; nobody else's, least of all that of the desk complained about."""
-        condition = user.scope.q("dispute__")
+        condition = user.scope.cases("dispute__")
         if condition is None or not user.scope.has(Role.SUPERVISOR):
             return self.none()
         return self.filter(condition)
@@ -433,7 +433,7 @@ class Slip(models.Model):
 
 def lifts_in_area(user: User) -> models.QuerySet[Event]:
     """Every stop that was lifted in a case of the viewer's area: the supervisors' list and its count."""
-    condition = user.scope.q("dispute__")
+    condition = user.scope.cases("dispute__")
     rows = Event.objects.filter(kind="lift")
     return rows.none() if condition is None else rows.filter(condition)
 

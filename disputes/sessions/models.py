@@ -144,7 +144,7 @@ def why_not_convene(case: Dispute, by: User) -> str | None:
 class SessionQuerySet(models.QuerySet["Session"]):
     def visible_to(self, user: User) -> SessionQuerySet:
         """Sessions of the cases that `user` may read: the scope rule of the case."""
-        condition = user.scope.q("dispute__")
+        condition = user.scope.cases("dispute__")
         return self.none() if condition is None else self.filter(condition)
 
     def inviting(self, user: User) -> SessionQuerySet:

@@ -66,7 +66,7 @@ class WhistleQuerySet(models.QuerySet["Whistle"]):
     def visible_to(self, user: User) -> WhistleQuerySet:
         """Those of the cases in scope; and those in which an office of `user` was asked, while it may read them."""
         heard = Q(pk__in=Call.objects.heard_by(user).values("whistle"))
-        condition = user.scope.q("dispute__")
+        condition = user.scope.cases("dispute__")
         return self.filter(heard if condition is None else condition | heard)
 
     def live(self) -> WhistleQuerySet:

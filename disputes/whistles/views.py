@@ -41,7 +41,7 @@ def load(user: User, uid: uuid.UUID, rows: WhistleQuerySet | None = None) -> Whi
 
 def blown_by(user: User) -> WhistleQuerySet:
     """The live whistles of this person's desks whose case is still in scope; for a supervisor those of the area."""
-    condition = user.scope.q("dispute__")
+    condition = user.scope.cases("dispute__")
     rows = Whistle.objects.none() if condition is None else Whistle.objects.live().filter(condition)
     return rows.filter(desk__in=sorted(user.scope.desks)) if user.scope.desks else rows
 

@@ -95,7 +95,7 @@ class ReferralQuerySet(models.QuerySet["CounsellingReferral"]):
 
         Department contacts and administrators have none. What each may read of one stands in `page.py`.
         """
-        area = user.scope.q("dispute__")
+        area = user.scope.cases("dispute__")
         condition = Q(pk__in=[]) if area is None else area
         if user.scope.has(Role.COUNSELLOR):
             condition |= self.own_of(user) | self.offered_to(user)

@@ -116,6 +116,9 @@ def body(county: County, address: Address, method: str, relation: str, actor: st
     if "whistles/<uid>" in route:
         sent = whistle_facts(county, route.rstrip("/").split("/")[-1], relation, today)
         return {"data": sent, **({"content_type": "application/json"} if address.is_api else {})}
+    if route.endswith("imports/"):
+        content = "排查日期,村,简要情况\n2025.3.5,石门村,渠口又吵\n".encode()
+        return {"data": {"file": SimpleUploadedFile("台账.csv", content, "text/csv")}}
     if address.is_api:
         if route.endswith(("attachments/", "photos/")):
             return {"data": {"file": SimpleUploadedFile("现场.png", PNG, "image/png")}}
@@ -333,5 +336,6 @@ def _form(county: County, route: str, case: Dispute, username: str, today: str) 
         "ledger/saved/": {"name": "新的", "query": "status=open"},
         "manage/ledger-columns/new/": {"name": "新的", "at_no": "1", "at_case_no": "2"},
         "manage/ledger-columns/<pk>/": {"name": "新的", "at_no": "1", "at_case_no": "2", "version": "1"},
+        "imports/<uid>/columns/": {"tier": "1", "c0": "found_on", "c1": "village", "c2": "narrative"},
         "me/": {"font_size": "m", "after_save": "stay", "single_keys": "on"},
     }.get(route, {})

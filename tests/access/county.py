@@ -26,6 +26,8 @@ from followups.handing.models import HandOver
 from followups.models import Heartbeat, Notice
 from followups.reactions import react
 from ledgers.layouts.models import LedgerProfile, Picked, SavedLedger
+from ledgers.imports.models import ImportBatch, may_import
+from ledgers.imports.reading import Sheet
 from tests import factories
 from tests.samples import PNG
 from villages.models import Area, Code, Office, Role, User
@@ -185,6 +187,19 @@ class County:
             by=w.sysadmin, at=self.now, name="本县台账", picked=[Picked("no"), Picked("case_no")]
         )
         self.filters["others"] = SavedFilter.objects.create(user=stranger, name="别人的", query="status=waiting")
+
+        self.imports = {name: self._import(user) for name, user in self.actors.items() if user and may_import(user)}
+        self.imports["others"] = self._import(w.other_supervisor)
+
+    @staticmethod
+    def _import(user: User) -> ImportBatch:
+        """A ledger of one line that waits to be told what its columns are."""
+        content = [Sheet("台账", [["排查日期", "村", "简要情况"], ["2025.3.5", "石门村", "渠口"]])]
+        told = [{"name": "台账", "rows": 2, "head": 0, "labels": content[0].rows[0], "titles": [], "notices": []}]
+        columns = {"排查日期": "found_on", "村": "village", "简要情况": "narrative"}
+        return ImportBatch.take(
+            by=user, at=timezone.now(), name="台账.xlsx", content=content, sheets=told, mapping=columns
+        )
 
     def disable(self) -> None:
         """Once their session is there: the account of `disabled` ends."""
@@ -369,6 +384,9 @@ class County:
             case "uid" if "papers/" in route:
                 paper = self.papers.get("other_county" if relation == "crossed" else relation)
                 return paper.uid if paper else uuid.UUID(int=1)
+            case "uid" if "imports/" in route:
+                brought = self.imports["others"] if relation == "others" else self.imports.get(actor)
+                return uuid.UUID(int=1) if missing else (brought or self.imports["supervisor"]).uid
             case "uid" if "hand-over" in route:
                 return self.hand_over.uid if relation == "one" else uuid.UUID(int=1)
             case "uid":
@@ -459,6 +477,8 @@ def kind_of(route: str) -> str:
         return "referral"
     if route.removeprefix("api/v1/").startswith("counselling/<uid>"):
         return "counselling"
+    if "imports/<uid>" in route:
+        return "mine"
     if any(f"{name}/<pk>" in route for name in ("notices", "saved", "saved-filters", "saved-ledgers")):
         return "mine"
     if route.startswith("manage/postings/"):

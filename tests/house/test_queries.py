@@ -23,6 +23,7 @@ from followups.handing.models import HandOver
 from followups.models import Mute, Notice, Reminder
 from followups.reactions import react
 from ledgers.layouts.models import LedgerProfile, Picked, SavedLedger
+from ledgers.imports.models import ImportBatch
 from tests import factories
 from tests.access.inventory import addresses
 from villages.models import Role
@@ -62,6 +63,8 @@ LISTS: dict[str, tuple[str, int]] = {
     "notices/": ("officer", 10),
     "me/notices/": ("officer", 10),
     "manage/reminders/": ("sysadmin", 14),
+    "imports/": ("officer", 9),
+    "api/v1/imports/": ("officer", 11),
     "ledger/": ("officer", 22),
     "manage/ledger-columns/": ("sysadmin", 6),
     "api/v1/ledger-profiles/": ("officer", 11),
@@ -181,6 +184,7 @@ def more(w: SimpleNamespace, n: int) -> None:
     Referral.objects.receive(by=w.officer, at=at, facts=given | {"village": w.village})
     HandOver.objects.create(office=w.room, leaver=w.second_officer, by=w.officer, at=at, reason="调走了")
     factories.counselling(w, case)
+    ImportBatch.take(by=w.officer, at=at, name=f"{n}.csv", content=[], mapping={"简要情况": "narrative"})
     w.officer.saved_filters.create(name=f"条件{n}", query="status=waiting")
     village = factories.area(f"62062310321{n}", f"新村{n}", 5, w.township)
     committee = factories.office(f"62062310321{n}-V", "village", f"新村{n}村委会", village)
