@@ -6,6 +6,7 @@ import config.todo_api
 import disputes.api
 import disputes.field.api
 import disputes.inbox.api
+import disputes.outcomes.api
 import disputes.papers.api
 import disputes.referrals.api
 import disputes.sessions.api
@@ -21,6 +22,7 @@ ROOMS = (
     disputes.api,
     disputes.field.api,
     disputes.inbox.api,
+    disputes.outcomes.api,
     disputes.papers.api,
     disputes.referrals.api,
     disputes.sessions.api,

@@ -32,4 +32,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("disputes.referrals.urls")),
     path("", include("disputes.safe.urls")),
     path("", include("disputes.urging.urls")),
+    path("", include("disputes.outcomes.urls")),
 ]
