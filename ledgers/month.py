@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 from array import array
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -19,14 +20,29 @@ from django.db.models import Count, Exists, F, Max, Min, OuterRef, Q, QuerySet, 
 from django.utils import timezone
 from django.utils.translation import gettext as _g
 
+from disputes.field.models import Source
+from disputes.forms import NOTE_WAYS
 from disputes.inbox.models import Instruction
 from disputes.masking import mask_in, mask_side
-from disputes.models import Agreement, Dispute, Event, EventText, Party, Round
-from disputes.moves import LEAVES, Status
+from disputes.models import Agreement, Attachment, Dispute, Event, EventText, Party, Round
+from disputes.moves import LEAVES, MOVES, Status, Tier
 from followups.counselling.models import CounsellingSession
 from followups.models import ReturnVisit
-from ledgers.columns import COLUMNS, COUNTY, Column, Value
-from villages.models import DESK_ROLES, Code, Role, User
+from ledgers.columns import (
+    AGREED,
+    COLUMNS,
+    COUNSELLED,
+    HISTORY,
+    INSTRUCTED,
+    PHONES,
+    PHOTOS,
+    PROGRESS,
+    ROOMS,
+    VISITS,
+    Column,
+    Value,
+)
+from villages.models import DESK_ROLES, Code, Coverage, Office, Role, User, in_force
 
 #: Who has the ledger: whoever works on cases, and whoever supervises them.
 LEDGER_ROLES = DESK_ROLES | {Role.SUPERVISOR}
@@ -134,6 +150,10 @@ class Words:
     open: str = field(default_factory=lambda: _g("在办"))
     late: str = field(default_factory=lambda: _g("在办（超时）"))
     status: dict[str, str] = field(default_factory=lambda: {v: str(label) for v, label in Status.choices})
+    tier: dict[int, str] = field(default_factory=lambda: {v: str(label) for v, label in Tier.choices})
+    step: dict[str, str] = field(default_factory=lambda: {name: str(MOVES[name].label) for name in LEAVES})
+    way: dict[str, str] = field(default_factory=lambda: {v: str(label) for v, label in NOTE_WAYS})
+    track: dict[str, str] = field(default_factory=lambda: {v: str(label) for v, label in Agreement.Track.choices})
     danger: dict[str, str] = field(default_factory=lambda: {v: str(label) for v, label in Dispute.Danger.choices})
     side: dict[str, str] = field(default_factory=lambda: {v: str(label) for v, label in Party.Side.choices})
     result: dict[str, str] = field(
@@ -141,6 +161,13 @@ class Words:
             {v: str(label) for v, label in Agreement.Result.choices}
             | {"ended": _g("调解不成"), "withdrawn": _g("撤回")}
         )
+    )
+    agreement: dict[str, str] = field(
+        default_factory=lambda: {
+            Agreement.Result.WRITTEN: _g("有（书面）"),
+            Agreement.Result.ORAL: _g("有（口头）"),
+            Agreement.Result.SELF: _g("无"),
+        }
     )
     state: dict[str, str] = field(default_factory=lambda: {v: str(label) for v, label in ReturnVisit.State.choices})
     satisfaction: dict[str, str] = field(
@@ -174,6 +201,7 @@ FIELDS = (
     "dispute__case_no",
     "dispute__found_on",
     "dispute__source",
+    "dispute__place",
     "dispute__type_l1",
     "dispute__type_l2",
     "dispute__side_a",
@@ -189,11 +217,15 @@ FIELDS = (
     "dispute__round",
     "dispute__result",
     "dispute__closed_at",
+    "dispute__tier",
+    "dispute__status",
     "dispute__desk_id",
     "dispute__desk__name",
     "dispute__handler__name",
     "township__short_name",
     "village__short_name",
+    "village_id",
+    "township_id",
 )
 
 
@@ -284,7 +316,7 @@ class Ledger:
         return array("q", self.ids().iterator(chunk_size=2000))
 
     def rows(self, ids: Iterable[int], *, first: int = 1) -> Iterator[dict[str, Any]]:
-        """The rows of these rounds, numbered from `first`; six queries per 500, whatever the whole length."""
+        """The rows of these rounds, numbered from `first`; a few queries per 500, whatever the whole length."""
         ids = list(ids) if not isinstance(ids, array) else ids
         for start in range(0, len(ids), CHUNK):
             chunk = list(ids[start : start + CHUNK])
@@ -296,23 +328,33 @@ class Ledger:
         words, month = self.words, self.month
         cases = [row["dispute_id"] for row in rows]
         veiled = {row["dispute_id"] for row in rows if self._hides_names(row)}
-        phones, names = self._phones(cases), self._other_names(list(veiled))
-        told = self._visits(cases)
-        progress = self._progress(cases)
-        counselled = self._counselled(cases)
-        instructions = self._instructions(cases) if self.columns is COUNTY else {}
+        names = self._other_names(list(veiled))
+        needs = {column.needs for column in self.columns}
+        read: dict[str, dict[Any, Any]] = {  # what no column shows is not read
+            need: reader(self, cases) for need, reader in READERS.items() if need in needs
+        }
+        rooms = self._rooms(rows) if ROOMS in needs else {}
         results = self._earlier_results([row for row in rows if row["no"] != row["dispute__round"]])
+
+        def of(need: str, key: Any, otherwise: Any) -> Any:
+            return read[need].get(key, otherwise) if need in read else otherwise
+
         for no, row in enumerate(rows, first):
             case, key = row["dispute_id"], (row["dispute_id"], row["no"])
             left = row["left_at"] if row["left_at"] and row["left_at"] < month.end else None
             current, closed = row["no"] == row["dispute__round"], row["dispute__closed_at"]
             a, b = row["dispute__side_a"], row["dispute__side_b"]
-            story, latest = row["dispute__narrative"], progress.get(key, "")
+            story, place = row["dispute__narrative"], row["dispute__place"]
+            latest, latest_on, latest_way = of(PROGRESS, key, ("", None, ""))
             if case in veiled:
                 hidden = [*a.split("、"), *b.split("、"), *names.get(case, ())]
                 a, b = mask_side(a), mask_side(b)
-                story, latest = mask_in(story, hidden), mask_in(latest, hidden)
-            phone = phones.get(case, {})
+                story, place, latest = (mask_in(text, hidden) for text in (story, place, latest))
+            phone = of(PHONES, case, {})
+            status, tier, accepted = of(HISTORY, key, (row["dispute__status"], row["dispute__tier"], None))
+            mediator, method, agreement = of(AGREED, key, ("", "", ""))
+            station, room = rooms.get(row["village_id"], ("", ""))
+            told = of(VISITS, key, ())
             l1, l2 = row["dispute__type_l1"], row["dispute__type_l2"]
             yield {
                 "no": no,
@@ -321,7 +363,10 @@ class Ledger:
                 "source": words.sources.get(row["dispute__source"], ""),
                 "township": row["township__short_name"],
                 "village": row["village__short_name"],
+                "place": place,
                 "type": words.types.get(l2) or words.types.get(l1, ""),
+                "type_l1": l1,
+                "type_l2": l2,
                 "side_a": a,
                 "phone_a": "、".join(phone.get("A", ())),
                 "side_b": b,
@@ -333,14 +378,26 @@ class Ledger:
                 "danger_until": row["dispute__danger_until"],
                 "office": row["dispute__desk__name"],
                 "handler": row["dispute__handler__name"] or "",
+                "station": station,
+                "room": room,
+                "accepted_on": accepted,
                 "due_on": row["dispute__due_on"] if current else None,
+                "tier": tier,
+                "status": status,
+                "mediator": mediator,
+                "method": method,
+                "agreement": agreement,
                 "progress": latest,
+                "progress_on": latest_on,
+                "progress_way": latest_way,
                 "left_on": timezone.localdate(left) if left else None,
                 "left_as": row["left_as"],
                 "result": row["dispute__result"] if current else results.get(key, ""),
-                "visits": told.get(key, ()),
-                "instructions": instructions.get(case, ()),
-                "counselled": counselled.get(case, 0) if current else 0,
+                "visits": [(side, word) for side, word, _code in told],
+                "answers": [(side, code) for side, _word, code in told if code],
+                "instructions": of(INSTRUCTED, case, ()),
+                "counselled": of(COUNSELLED, case, 0) if current else 0,
+                "photos": of(PHOTOS, case, None),
                 "closed_on": timezone.localdate(closed) if current and closed and closed < month.end else None,
                 "carried": row["opened_at"] < month.start,
                 "round": row["no"],
@@ -357,6 +414,52 @@ class Ledger:
         for case, kind, day, answered in rows.values_list("dispute_id", "kind", "given_on", "answered_at"):
             told = timezone.localdate(answered) if answered and answered < self.month.end else None
             found.setdefault(case, []).append((str(labels[kind]), day, told))
+        return found
+
+    def _history(self, cases: list[int]) -> dict[tuple[int, int], tuple[str, int, dt.date | None]]:
+        """Status and tier at the month's end and the day of the first 受理, by case and round."""
+        found: dict[tuple[int, int], tuple[str, int, dt.date | None]] = {}
+        rows = Event.objects.filter(dispute_id__in=cases, at__lt=self.month.end).order_by()
+        fields = ("pk", "dispute_id", "round", "kind", "at", "status_to", "tier_to")
+        for _pk, case, no, kind, at, status, tier in sorted(rows.values_list(*fields)):
+            accepted = found[case, no][2] if (case, no) in found else None
+            if kind == "take_up" and accepted is None:
+                accepted = timezone.localdate(at)
+            found[case, no] = (status, tier, accepted)
+        return found
+
+    def _agreed(self, cases: list[int]) -> dict[tuple[int, int], tuple[str, str, str]]:
+        """Who mediated, on which track, and whether there is an agreement in writing, by case and round."""
+        words = self.words
+        rows = Agreement.objects.filter(dispute_id__in=cases, agreed_on__lt=self.month.end.date()).order_by()
+        return {
+            (case, no): (chair, words.track[track] if track else words.result[result], words.agreement[result])
+            for case, no, chair, track, result in rows.values_list(
+                "dispute_id", "round", "chair__name", "track", "result"
+            )
+        }
+
+    def _photos(self, cases: list[int]) -> dict[int, int]:
+        """How many photos each case has: its own and those of the captures it came from."""
+        pictures = Attachment.objects.filter(content_type__startswith="image/").order_by()
+        found: Counter[int] = Counter(pictures.filter(dispute__in=cases).values_list("dispute_id", flat=True))
+        sources = Source.objects.filter(dispute__in=cases, undone_at=None, capture__photos__isnull=False)
+        found.update(sources.order_by().values_list("dispute_id", flat=True))
+        return found
+
+    def _rooms(self, rows: list[dict[str, Any]]) -> dict[int, tuple[str, str]]:
+        """Police station and police room of each village, today."""
+        kinds = (Office.Kind.STATION, Office.Kind.ROOM)
+        places = {row["village_id"] for row in rows} | {row["township_id"] for row in rows}
+        serving: dict[tuple[int, str], str] = {}
+        served = Coverage.objects.filter(in_force(), in_force(prefix="office__"), office__kind__in=kinds)
+        for area, kind, name in served.filter(area__in=places).values_list("area_id", "office__kind", "office__name"):
+            serving[area, kind] = name
+        found: dict[int, tuple[str, str]] = {}
+        for row in rows:
+            village, township = row["village_id"], row["township_id"]
+            station, room = (serving.get((village, kind)) or serving.get((township, kind), "") for kind in kinds)
+            found[village] = (station, room)
         return found
 
     def _hides_names(self, row: dict[str, Any]) -> bool:
@@ -384,10 +487,10 @@ class Ledger:
             names.setdefault(case, []).extend(called)
         return names
 
-    def _visits(self, cases: list[int]) -> dict[tuple[int, int], list[tuple[str, str]]]:
-        """Side and last word of each party, by case and round."""
+    def _visits(self, cases: list[int]) -> dict[tuple[int, int], list[tuple[str, str, str]]]:
+        """Side, last word and code of the satisfaction, if any was told, of each party, by case and round."""
         words, state = self.words, ReturnVisit.State
-        last: dict[tuple[int, int], dict[int, tuple[str, str]]] = {}
+        last: dict[tuple[int, int], dict[int, tuple[str, str, str]]] = {}
         rows = ReturnVisit.objects.filter(dispute_id__in=cases).exclude(state=state.CANCELLED).order_by()
         fields = ("due_on", "pk", "dispute_id", "round", "party_id", "party__side", "state", "satisfaction")
         for _day, _pk, case, no, party, side, status, satisfaction in sorted(rows.values_list(*fields)):
@@ -396,7 +499,7 @@ class Ledger:
             if status == state.PLANNED and party in parties:
                 continue
             word = words.satisfaction.get(satisfaction) if status == state.DONE else None
-            parties[party] = (side, word or words.state[status])
+            parties[party] = (side, word or words.state[status], satisfaction if word else "")
         return {key: list(parties.values()) for key, parties in last.items()}
 
     def _counselled(self, cases: list[int]) -> dict[int, int]:
@@ -404,12 +507,17 @@ class Ledger:
         rows = CounsellingSession.objects.filter(referral__dispute__in=cases, starts_at__lt=self.month.end).order_by()
         return dict(rows.values_list("referral__dispute").annotate(n=Count("pk")))
 
-    def _progress(self, cases: list[int]) -> dict[tuple[int, int], str]:
-        """The latest words of the work on each round until the month's end, by case and round."""
+    def _progress(self, cases: list[int]) -> dict[tuple[int, int], tuple[str, dt.date, str]]:
+        """The latest words of the work on each round until the month's end, their day and way, by case and round."""
+        words = self.words
         rows = EventText.objects.filter(
             event__dispute_id__in=cases, event__kind__in=["note", *LEAVES], event__at__lt=self.month.end
         ).order_by("event_id")
-        return {(case, no): body for case, no, body in rows.values_list("event__dispute_id", "event__round", "body")}
+        fields = ("event__dispute_id", "event__round", "body", "event__at", "event__kind", "event__facts")
+        return {
+            (case, no): (body, timezone.localdate(at), words.way.get(facts.get("way", ""), words.step.get(kind, "")))
+            for case, no, body, at, kind, facts in rows.values_list(*fields)
+        }
 
     def _earlier_results(self, rows: list[dict[str, Any]]) -> dict[tuple[int, int], str]:
         """How rounds before a relapse ended: the case itself knows only its present round."""
@@ -433,3 +541,16 @@ class Ledger:
             "outcome": _g("办结 %(done)s，在办 %(open)s") % {"done": counts.done, "open": counts.still_open},
         }
         return [last.get(column.key) for column in self.columns]
+
+
+#: What is read for the columns that need it, for a batch of cases at once.
+READERS: dict[str, Callable[[Ledger, list[int]], dict[Any, Any]]] = {
+    PHONES: Ledger._phones,
+    PROGRESS: Ledger._progress,
+    VISITS: Ledger._visits,
+    COUNSELLED: Ledger._counselled,
+    INSTRUCTED: Ledger._instructions,
+    HISTORY: Ledger._history,
+    AGREED: Ledger._agreed,
+    PHOTOS: Ledger._photos,
+}

@@ -21,6 +21,7 @@ from ledgers.export import export, file_name, record_output
 from ledgers.files import CONTENT_TYPES
 from ledgers.filters import LedgerFilter, areas_of
 from ledgers.month import LEDGER_ROLES, BadMonth, Ledger, Month
+from ledgers.profiles import DEFAULT
 from villages.models import Area, User
 
 PAGE = 50
@@ -81,7 +82,7 @@ def page(request: HttpRequest) -> HttpResponse:
         "counts": ledger.counts,
         "offenders": [] if ledger.counts.holds else ledger.offenders(),
         "voided": ledger.voided(),
-        "columns": COLUMNS,
+        "head": DEFAULT.head(),
         "rows": [[(c, c.text(value)) for c, value in zip(COLUMNS, cells(row), strict=True)] for row in rows],
         "totals": [(c, c.text(value)) for c, value in zip(COLUMNS, ledger.totals(), strict=True)],
         "page": shown,

@@ -91,12 +91,29 @@ def csv_texts(content: bytes) -> list[list[str]]:
     return rows
 
 
+CELL = re.compile(r"<t[hd]([^>]*)>(.*?)</t[hd]>", re.S)
+
+
+def grid(rows: list[str]) -> list[list[str]]:
+    """The rows of a table as a reader sees them: a merged cell stands in every place that it covers."""
+    shown: list[dict[int, str]] = [{} for _ in rows]
+    for line, row in enumerate(rows):
+        for attributes, text in CELL.findall(row):
+            across, down = (
+                int((re.search(rf'{name}="(\d+)"', attributes) or ("", 1))[1]) for name in ("colspan", "rowspan")
+            )
+            at = next(n for n in range(len(shown[line]) + 1) if n not in shown[line])
+            for y in range(line, line + down):
+                shown[y] |= dict.fromkeys(range(at, at + across), html.unescape(re.sub(r"<[^>]+>", "", text)))
+    return [[cells[n] for n in sorted(cells)] for cells in shown]
+
+
 def screen_texts(page: str) -> list[list[str]]:
+    """The table of the page: the names of the columns, the rows, the sums."""
     table = re.search(r"<table>(.*?)</table>", page, re.S)[1]
-    return [
-        [html.unescape(re.sub(r"<[^>]+>", "", cell)) for cell in re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row, re.S)]
-        for row in re.findall(r"<tr>(.*?)</tr>", table, re.S)
-    ]
+    head, rest = table.split("</thead>")
+    heads, rows = (grid(re.findall(r"<tr>(.*?)</tr>", part, re.S)) for part in (head, rest))
+    return [heads[-1], *rows]
 
 
 @pytest.fixture
