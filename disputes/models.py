@@ -1137,7 +1137,7 @@ class PartyPast(models.Model):
 
     @classmethod
     def told_at(cls, parties: Iterable[int], at: dt.datetime) -> dict[int, dict[str, str] | None]:
-        """What was told of these parties at a moment, by id: None for one that came later; a destroyed one is missing."""
+        """What was told of these parties at a moment, by id: None for one that came later, none for a destroyed one."""
         parties = list(parties)
         found: dict[int, dict[str, str] | None] = {
             row["pk"]: {name: row[name] for name in cls.TOLD}

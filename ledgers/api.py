@@ -21,7 +21,8 @@ from disputes.models import Round
 from ledgers.columns import COLUMNS, DATE, INT, MONEY, Column, Value
 from ledgers.export import county_of
 from ledgers.filters import STANDS, LedgerFilter
-from ledgers.month import LEDGER_ROLES, BadMonth, Ledger, Month
+from ledgers.month import LEDGER_ROLES, BadMonth, Month
+from ledgers.months.frozen import ledger_for
 from villages.models import User
 
 PAGES = [
@@ -119,7 +120,7 @@ class Ledgers(Room):
         found = LedgerFilter(request.query_params, user=user, month=month)
         if not found.form.is_valid():
             raise ValidationError(found.form.errors)
-        ledger = Ledger(user, month, narrow=found.filter_queryset)
+        ledger = ledger_for(user, month, found)
         paginator = self.paginator
         assert isinstance(paginator, Numbered)
         shown = paginator.paginate_queryset(ledger.ids(), request, view=self) or []

@@ -10,7 +10,7 @@ import datetime as dt
 import re
 from array import array
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import cached_property
@@ -231,6 +231,10 @@ FIELDS = (
 
 class Ledger:
     """One month as one viewer may read it; `narrow` puts further conditions on its rounds (the page's filters)."""
+
+    #: The signature of the county, and the lines below the table, where the month is signed (ledgers.months.frozen).
+    signed: Any = None
+    corrections: Sequence[Any] = ()
 
     def __init__(
         self,

@@ -1,8 +1,10 @@
-from django.urls import URLPattern, URLResolver, path
+from django.urls import URLPattern, URLResolver, include, path
 
 from ledgers import views
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("ledger/", views.page, name="ledger"),
     path("ledger/download/", views.download, name="ledger-download"),
+    path("", include("ledgers.months.urls")),
+    path("", include("ledgers.report.urls")),
 ]

@@ -20,7 +20,8 @@ from ledgers.columns import COLUMNS, COUNTY, cells
 from ledgers.export import export, file_name, record_output
 from ledgers.files import CONTENT_TYPES
 from ledgers.filters import LedgerFilter, areas_of
-from ledgers.month import LEDGER_ROLES, BadMonth, Ledger, Month
+from ledgers.month import LEDGER_ROLES, BadMonth, Month
+from ledgers.months.frozen import ledger_for
 from ledgers.profiles import DEFAULT
 from villages.models import Area, User
 
@@ -48,7 +49,7 @@ class Asked:
         if not self.sentence and not self.form.is_valid():
             wrong = "、".join(str(self.form.fields[name].label) for name in self.form.errors)
             self.sentence = _("%(what)s不在可选的范围里，重新选一项") % {"what": wrong}
-        self.ledger = None if self.sentence else Ledger(user, self.month, narrow=self.filter.filter_queryset)
+        self.ledger = None if self.sentence else ledger_for(user, self.month, self.filter)
 
     def query(self, **changes: Any) -> str:
         """This ledger's address with some parameters changed; None removes one."""
@@ -82,6 +83,8 @@ def page(request: HttpRequest) -> HttpResponse:
         "counts": ledger.counts,
         "offenders": [] if ledger.counts.holds else ledger.offenders(),
         "voided": ledger.voided(),
+        "signed": ledger.signed,
+        "corrections": ledger.corrections,
         "head": DEFAULT.head(),
         "rows": [[(c, c.text(value)) for c, value in zip(COLUMNS, cells(row), strict=True)] for row in rows],
         "totals": [(c, c.text(value)) for c, value in zip(COLUMNS, ledger.totals(), strict=True)],

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import json
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
@@ -20,7 +19,7 @@ from ledgers.month import Month, Words
 
 FIELDS = (
     "pk no opened_at left_at left_as county_id township_id village_id township__short_name village__short_name "
-    "dispute_id dispute__case_no dispute__county_id dispute__township_id dispute__village_id dispute__desk_id "
+    "dispute_id dispute__case_no dispute__desk_id "
     "dispute__type_l1 dispute__type_l2 dispute__source dispute__found_on dispute__people_count dispute__amount "
     "dispute__narrative dispute__protected"
 ).split()
@@ -159,5 +158,3 @@ def outcome_words(facts: Mapping[str, Any], words: Words) -> str:
     if not facts["left"]:
         return words.open
     return f"{words.result.get(result) or words.status[status]} {facts['left']}"
-
-

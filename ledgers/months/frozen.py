@@ -32,7 +32,7 @@ from villages.models import Area, User
 #: Cells that are persons; they are joined and never kept.
 PERSONS = ("side_a", "phone_a", "side_b", "phone_b")
 #: Cells that are free text, in which names stand.
-TEXTS = ("narrative", "progress")
+TEXTS = ("narrative", "progress", "place")
 NAMES = ("name", "alias", "guardian_name", "agent_name", "contact_name")
 #: What a row has that is of its viewer and not of the month.
 OF_THE_VIEWER = ("no", "words", "today")
@@ -177,12 +177,12 @@ def narrowed(rows: QuerySet[FrozenRow], found: LedgerFilter, rounds: QuerySet[An
 
 
 # --- what is kept of a row --------------------------------------------------------------------------------------------
-def kept(row: dict[str, Any], parties: list[int], told: dict[int, dict[str, str] | None]) -> dict[str, Any]:
+def kept(row: dict[str, Any], parties: Iterable[int], told: dict[int, dict[str, str] | None]) -> dict[str, Any]:
     """The living ledger's row without persons: names in its texts give way to marks that say whose they are."""
     content = {k: v for k, v in row.items() if k not in PERSONS and k not in OF_THE_VIEWER}
     marks = {
         name: f"\ue000{pk}.{at}\ue001"
-        for pk in reversed(parties)
+        for pk in reversed(list(parties))
         for at, field in reversed(list(enumerate(NAMES)))
         if (name := (told.get(pk) or {}).get(field, ""))
     }

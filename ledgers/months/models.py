@@ -228,4 +228,3 @@ def facts_before(rounds: Iterable[int]) -> dict[int, tuple[str, dict[str, Any]]]
             if pk not in known or month > known[pk][0]:
                 known[pk] = (month, facts)
     return known
-

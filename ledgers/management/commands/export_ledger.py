@@ -11,7 +11,8 @@ from django.utils.translation import gettext as _
 from ledgers.export import export
 from ledgers.files import WRITERS, whole_or_nothing
 from ledgers.filters import LedgerFilter
-from ledgers.month import LEDGER_ROLES, BadMonth, Ledger, Month
+from ledgers.month import LEDGER_ROLES, BadMonth, Month
+from ledgers.months.frozen import ledger_for
 from villages.models import User
 
 
@@ -41,7 +42,7 @@ class Command(BaseCommand):
         chosen = LedgerFilter({"office": options["office"] or ""}, user=user, month=month)
         if not chosen.form.is_valid():
             raise CommandError(_("%(name)s 的范围里没有单位 %(code)s") % {"name": user, "code": options["office"]})
-        ledger = Ledger(user, month, narrow=chosen.filter_queryset)
+        ledger = ledger_for(user, month, chosen)
         try:
             with whole_or_nothing(output) as path:
                 count = export(ledger, kind, path, filters=chosen.chosen())
