@@ -14,6 +14,7 @@ import disputes.whistles.api
 import followups.api
 import followups.handing.api
 import ledgers.api
+import ledgers.months.api
 import villages.api
 
 router = SimpleRouter()
@@ -31,6 +32,7 @@ ROOMS = (
     followups.handing.api,
     config.todo_api,
     ledgers.api,
+    ledgers.months.api,
 )
 for room in ROOMS:
     for prefix, viewset, basename in room.routes:

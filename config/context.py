@@ -20,7 +20,7 @@ from followups.notices import unread_count
 from followups.pump import pump_is_stale
 from villages.models import DESK_ROLES, Role, SpecialDay, User, today
 
-#: The first path segment → the key of the navigation entry that is current.
+#: The first path segment, or the first two → the key of the navigation entry that is current.
 SECTIONS = {
     "": "home",
     "todo": "todo",
@@ -36,6 +36,7 @@ SECTIONS = {
     "referrals": "referrals",
     "counselling": "counselling",
     "ledger": "ledger",
+    "ledger/report": "report",
     "villages": "villages",
     "manage": "manage",
     "me": "me",
@@ -57,12 +58,18 @@ def shell(request: HttpRequest) -> dict[str, Any]:
         "hide_search": not (user.scope.has(*DESK_ROLES, Role.SUPERVISOR)),
         "nav": navigation(user, getattr(request, "todo_count", 0)),
         "tabs": tabs(user, getattr(request, "todo_count", 0)),
-        "nav_key": SECTIONS.get(request.path_info.strip("/").split("/")[0], ""),
+        "nav_key": section_of(request.path_info),
         "unread_count": unread_count(user),
         "demo_data": is_demo(),
         "pump_stale": bool(user.scope.leads or user.scope.is_admin) and pump_is_stale(),
         "calendar_missing": missing_year(),
     }
+
+
+def section_of(path: str) -> str:
+    """The entry of the navigation to which an address belongs: by its first two segments, else by the first."""
+    first, _slash, rest = path.strip("/").partition("/")
+    return SECTIONS.get(f"{first}/{rest.partition('/')[0]}") or SECTIONS.get(first, "")
 
 
 def missing_year() -> int | None:
@@ -114,7 +121,15 @@ def navigation(user: User, todo_count: int = 0) -> list[dict[str, Any]]:
                 ],
             }
         )
-        groups.append({"label": _("台账与统计"), "items": [entry("ledger", "/ledger/", "table", _("工作台账"))]})
+        groups.append(
+            {
+                "label": _("台账与统计"),
+                "items": [
+                    entry("ledger", "/ledger/", "table", _("工作台账")),
+                    entry("report", "/ledger/report/", "file-text", _("月报")),
+                ],
+            }
+        )
     if not works and not supervises and scope.has(*INVITED_ROLES):
         groups[0]["items"].append(entry("sessions", "/sessions/", "people", _("联调会")))
     if not works and not supervises and scope.responds:

@@ -111,6 +111,7 @@ def rows(request: HttpRequest) -> HttpResponse:
     """The rounds, or the flags, that one number of the report counts."""
     user = reader(request)
     figure, by, key = (request.GET.get(name, "") for name in ("figure", "by", "key"))
+    figure = figure or "new"
     try:
         month = _month(request)
     except BadMonth as bad:
