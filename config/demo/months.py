@@ -27,11 +27,11 @@ def hand_in(history: History) -> None:
     if doors.last_signed(doors.county_to_freeze(supervisor)) is None:
         doors.freeze(month=last.shifted(-1), by=supervisor, at=at, anyway=True)
     later = at + dt.timedelta(seconds=1)
-    officer = accounts["officer1"]
-    cases = Dispute.objects.visible_to(officer).on_desk_of(officer).open()
-    for case in cases.filter(opened_at__lt=last.start).order_by("pk")[:1]:
-        people = (case.people_count or 2) + 3
-        case.edit(by=officer, at=later, version=case.version, facts={"people_count": people})
+    for case in Dispute.objects.visible_to(supervisor).open().filter(opened_at__lt=last.start).order_by("pk")[:1]:
+        staff = Posting.objects.filter(in_force(), office=case.desk, role__in=DESK_ROLES).select_related("user")
+        for posting in staff.order_by("pk")[:1]:
+            people = (case.people_count or 2) + 3
+            case.edit(by=posting.user, at=later, version=case.version, facts={"people_count": people})
     _submissions(history, last)
 
 
@@ -47,9 +47,9 @@ def _flags(history: History, month: Month) -> None:
 def _submissions(history: History, month: Month) -> None:
     supervisor, at = history.county.accounts["supervisor1"], history.end
     assistant = history.county.accounts["assistant1"]
-    areas = list(doors.areas_to_hand_in(supervisor).filter(level=5)[:HANDED])
-    areas += list(doors.areas_to_hand_in(assistant))
-    for number, area in enumerate(dict.fromkeys(areas)):
+    own = doors.areas_to_hand_in(assistant)  # left to whoever tries it
+    areas = list(doors.areas_to_hand_in(supervisor).filter(level=5).exclude(pk__in=own)[:HANDED])
+    for number, area in enumerate(areas):
         staff = Posting.objects.filter(in_force(), office__in=doors.offices_of(area), role__in=DESK_ROLES)
         people = [posting.user for posting in staff.select_related("user").order_by("-mark", "pk")]
         if not people:

@@ -24,6 +24,7 @@ class Handed:
     area: Area
     row: MonthSubmission | None
     may: tuple[str, ...]
+    villages: tuple[int, int] | None = None  # of a township: how many have handed in, and how many there are
 
     @property
     def state(self) -> str:
@@ -82,6 +83,24 @@ class MonthPage:
         if above and not is_in and not works and not self.why_not_yet:
             may.append("remind")
         return tuple(may)
+
+    def of_township(self, code: str) -> list[Handed]:
+        """One township and its villages, as long as anybody lists; without a code everything where that is one."""
+        towns = {row.area.code[:9] for row in self.rows}
+        if not code and len(towns) <= 1:
+            return self.rows
+        if not code:
+            return [row for row in self.rows if row.area.level == Area.Level.TOWNSHIP]
+        return [row for row in self.rows if row.area.code[:9] == code[:9]]
+
+    def villages_in(self) -> dict[str, tuple[int, int]]:
+        """How many villages of each township have handed in, and how many there are."""
+        found: dict[str, tuple[int, int]] = {}
+        for row in self.rows:
+            if row.area.level == Area.Level.VILLAGE:
+                n, m = found.get(row.area.code[:9], (0, 0))
+                found[row.area.code[:9]] = (n + row.is_in, m + 1)
+        return found
 
     @property
     def handed(self) -> int:

@@ -20,6 +20,7 @@ from ledgers.month import BadMonth, Month
 from ledgers.months import doors
 from ledgers.months.frozen import Checked, frozen
 from ledgers.months.page import MonthPage
+from villages.models import Area
 
 DID = {
     "submit": gettext_lazy("已报送，等负责人签字"),
@@ -37,10 +38,18 @@ def month_of(text: str | None) -> Month:
 
 
 def _shown(request: HttpRequest, month: Month, *, status: int = 200, **more: Any) -> HttpResponse:
+    page = MonthPage(me(request), month, timezone.now())
+    town = (request.POST.get("area") or request.GET.get("township") or "")[:12]
+    rows = page.of_township(town if request.method == "GET" or len(page.of_township("")) < len(page.rows) else "")
+    villages = page.villages_in()
+    for row in rows:
+        row.villages = villages.get(row.area.code[:9]) if row.area.level == Area.Level.TOWNSHIP else None
     context = {
         "month": month,
         "months": [month.shifted(-1), month.shifted(1)],
-        "page": MonthPage(me(request), month, timezone.now()),
+        "page": page,
+        "rows": rows,
+        "whole": len(rows) == len(page.rows),
         "has_errors": status == 422,
         **more,
     }
@@ -75,8 +84,9 @@ def step(request: HttpRequest) -> HttpResponse:
         return _bad(request, bad)
     if name not in DID:
         return _shown(request, month, status=422, sentence=_("没有这一步，重新点一次"))
-    back = HttpResponseRedirect(f"/ledger/months/?month={month}")
-    code = request.POST.get("area", "")
+    code = request.POST.get("area", "")[:12]
+    town = f"&township={code[:9]}000" if code.isdecimal() else ""
+    back = HttpResponseRedirect(f"/ledger/months/?month={month}{town}")
     if name == "remind" and not code:
         told = 0
         for row in MonthPage(user, month, now).absent:
