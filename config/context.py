@@ -36,6 +36,8 @@ SECTIONS = {
     "referrals": "referrals",
     "counselling": "counselling",
     "ledger": "ledger",
+    "exports": "exports",
+    "jobs": "exports",
     "villages": "villages",
     "manage": "manage",
     "me": "me",
@@ -114,7 +116,11 @@ def navigation(user: User, todo_count: int = 0) -> list[dict[str, Any]]:
                 ],
             }
         )
-        groups.append({"label": _("台账与统计"), "items": [entry("ledger", "/ledger/", "table", _("工作台账"))]})
+        figures = [
+            entry("ledger", "/ledger/", "table", _("工作台账")),
+            entry("exports", "/exports/", "download", _("导出")),
+        ]
+        groups.append({"label": _("台账与统计"), "items": figures})
     if not works and not supervises and scope.has(*INVITED_ROLES):
         groups[0]["items"].append(entry("sessions", "/sessions/", "people", _("联调会")))
     if not works and not supervises and scope.responds:

@@ -6,4 +6,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("ledger/", views.page, name="ledger"),
     path("ledger/download/", views.download, name="ledger-download"),
     path("", include("ledgers.jobs.urls")),
+    path("", include("ledgers.exports.urls")),
 ]
