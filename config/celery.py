@@ -63,13 +63,18 @@ def configuration() -> dict:
         "worker_cancel_long_running_tasks_on_connection_loss": True,
         # The schedule lives in memory: no file that a kill -9 could leave broken or locked.
         "beat_scheduler": "celery.beat:Scheduler",
-        "beat_max_loop_interval": min(5.0, settings.PUMP_TICK_SECONDS),
+        "beat_max_loop_interval": min(5.0, settings.PUMP_TICK_SECONDS, settings.JOBS_TICK_SECONDS),
         "beat_schedule": {
             "pump": {
                 "task": "followups.pump",
                 "schedule": settings.PUMP_TICK_SECONDS,
                 # While no worker listens ticks must not pile up: the next one does the same work.
                 "options": {"expires": max(10.0, 2 * settings.PUMP_TICK_SECONDS)},
+            },
+            "jobs": {
+                "task": "ledgers.jobs",
+                "schedule": settings.JOBS_TICK_SECONDS,
+                "options": {"expires": max(10.0, 2 * settings.JOBS_TICK_SECONDS)},
             },
         },
     }

@@ -37,6 +37,8 @@ SECTIONS = {
     "counselling": "counselling",
     "ledger": "ledger",
     "ledger/report": "report",
+    "exports": "exports",
+    "jobs": "exports",
     "villages": "villages",
     "manage": "manage",
     "me": "me",
@@ -121,15 +123,12 @@ def navigation(user: User, todo_count: int = 0) -> list[dict[str, Any]]:
                 ],
             }
         )
-        groups.append(
-            {
-                "label": _("台账与统计"),
-                "items": [
-                    entry("ledger", "/ledger/", "table", _("工作台账")),
-                    entry("report", "/ledger/report/", "file-text", _("月报")),
-                ],
-            }
-        )
+        figures = [
+            entry("ledger", "/ledger/", "table", _("工作台账")),
+            entry("report", "/ledger/report/", "file-text", _("月报")),
+            entry("exports", "/exports/", "download", _("导出")),
+        ]
+        groups.append({"label": _("台账与统计"), "items": figures})
     if not works and not supervises and scope.has(*INVITED_ROLES):
         groups[0]["items"].append(entry("sessions", "/sessions/", "people", _("联调会")))
     if not works and not supervises and scope.responds:

@@ -309,6 +309,16 @@ PUMP_LEASE_SECONDS = float(os.environ.get("PUMP_LEASE_SECONDS", "60"))
 PUMP_STALE_SECONDS = float(os.environ.get("PUMP_STALE_SECONDS", "180"))
 REDIS_URL = os.environ.get("REDIS_URL", "")
 
+# --- exports, imports and other work in the background ---------------------------------------------------------------
+# Seconds; scaled down by the fault tests, never by a deployment.
+JOB_LEASE_SECONDS = float(os.environ.get("JOB_LEASE_SECONDS", "60"))
+JOBS_TICK_SECONDS = float(os.environ.get("JOBS_TICK_SECONDS", "3"))
+JOBS_BUDGET_SECONDS = float(os.environ.get("JOBS_BUDGET_SECONDS", "20"))
+# One fewer than there are worker processes: reminders must not wait for an export.
+JOBS_AT_ONCE = int(os.environ.get("JOBS_AT_ONCE", "1"))
+JOBS_PER_PERSON = 3
+EXPORT_LIFE_SECONDS = 24 * 3600
+
 # --- e-mail and the message gateway: off unless their addresses are set ----------------------------------------------
 EMAIL_ON = bool(os.environ.get("EMAIL_URL"))
 if EMAIL_ON:

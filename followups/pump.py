@@ -40,6 +40,10 @@ TRIES = 5
 DRAFTS_KEPT = dt.timedelta(days=30)
 
 
+#: What the command `pump` does beside the rounds, for upper rooms: each has a Celery task of its own, too.
+beside: list[Callable[[], object]] = []
+
+
 def database_now() -> dt.datetime:
     """The database's clock: workers whose clocks disagree still agree on what is due and whose lease ran out."""
     if connection.vendor == "sqlite":

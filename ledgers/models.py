@@ -1,3 +1,7 @@
-"""Django finds a room's tables through this module."""
+"""The tables of the ledgers' rooms; each room's own module holds its rules."""
 
-from ledgers.months import models as _months  # noqa: F401
+from ledgers.exports.models import Export
+from ledgers.jobs.models import Job
+from ledgers.months.models import Correction, FrozenFlag, FrozenRow, MonthlyLedger, MonthSubmission
+
+__all__ = ["Correction", "Export", "FrozenFlag", "FrozenRow", "Job", "MonthSubmission", "MonthlyLedger"]

@@ -24,7 +24,7 @@ from disputes.field.models import Source
 from disputes.forms import NOTE_WAYS
 from disputes.inbox.models import Instruction
 from disputes.masking import mask_in, mask_side
-from disputes.models import Agreement, Attachment, Dispute, Event, EventText, Party, Round
+from disputes.models import Agreement, Attachment, Dispute, Event, EventText, Party, PartySecret, Round
 from disputes.moves import LEAVES, MOVES, Status, Tier
 from followups.counselling.models import CounsellingSession
 from followups.models import ReturnVisit
@@ -230,7 +230,10 @@ FIELDS = (
 
 
 class Ledger:
-    """One month as one viewer may read it; `narrow` puts further conditions on its rounds (the page's filters)."""
+    """One month as one viewer may read it; `narrow` puts further conditions on its rounds (the page's filters).
+
+    `unmasked` shows phones whole: only ledgers.exports asks for it, with the cases narrowed to one desk of the viewer.
+    """
 
     #: The signature of the county, and the lines below the table, where the month is signed (ledgers.months.frozen).
     signed: Any = None
@@ -244,8 +247,9 @@ class Ledger:
         narrow: Callable[[QuerySet[Round]], QuerySet[Round]] = lambda rounds: rounds,
         today: dt.date | None = None,
         columns: tuple[Column, ...] = COLUMNS,
+        unmasked: bool = False,
     ) -> None:
-        self.user, self.month, self.columns = user, month, columns
+        self.user, self.month, self.columns, self.unmasked = user, month, columns, unmasked
         self.today = today or timezone.localdate()
         self.all_rounds = narrow(rounds_of(user))
         self.counted = self.all_rounds.exclude(left_as=Status.VOIDED)
@@ -472,8 +476,14 @@ class Ledger:
         return scope.masked or (row["dispute__protected"] and row["dispute__desk_id"] not in scope.desks)
 
     def _phones(self, cases: list[int]) -> dict[int, dict[str, list[str]]]:
-        """Masked phones by case and side."""
+        """Phones by case and side; masked, unless this is the ledger of `unmasked`."""
         phones: dict[int, dict[str, list[str]]] = {}
+        if self.unmasked:
+            secrets = PartySecret.objects.filter(party__dispute__in=cases).exclude(phone="").select_related("party")
+            for secret in secrets.order_by("party_id"):
+                sides = phones.setdefault(secret.party.dispute_id, {})
+                sides.setdefault(secret.party.side, []).append(secret.open("phone"))
+            return phones
         rows = Party.objects.filter(dispute_id__in=cases).exclude(phone_masked="").order_by()
         # sorted here: the database would do it on the way, at the price of the reading itself
         for _pk, case, side, phone in sorted(rows.values_list("pk", "dispute_id", "side", "phone_masked")):

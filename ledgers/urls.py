@@ -7,4 +7,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("ledger/download/", views.download, name="ledger-download"),
     path("", include("ledgers.months.urls")),
     path("", include("ledgers.report.urls")),
+    path("", include("ledgers.jobs.urls")),
+    path("", include("ledgers.exports.urls")),
 ]

@@ -4,16 +4,18 @@ from config.broker import SCHEME
 from config.celery import app, broker
 
 
-def test_the_whole_schedule_is_the_pump(settings):
-    assert set(app.conf.beat_schedule) == {"pump"}
+def test_the_whole_schedule_is_the_pump_and_the_jobs(settings):
+    assert set(app.conf.beat_schedule) == {"pump", "jobs"}
+    assert app.conf.beat_schedule["jobs"]["task"] == "ledgers.jobs"
+    assert app.conf.beat_schedule["jobs"]["schedule"] == settings.JOBS_TICK_SECONDS
     assert app.conf.beat_schedule["pump"]["task"] == "followups.pump"
     assert app.conf.beat_schedule["pump"]["schedule"] == settings.PUMP_TICK_SECONDS
     assert app.conf.beat_scheduler == "celery.beat:Scheduler"  # in memory: nothing a kill -9 leaves broken
 
 
-def test_the_pump_task_exists():
+def test_the_tasks_exist():
     app.loader.import_default_modules()
-    assert "followups.pump" in app.tasks
+    assert {"followups.pump", "ledgers.jobs"} <= set(app.tasks)
 
 
 def test_no_pickle_and_no_results():
