@@ -78,6 +78,7 @@ TEXTS: Mapping[str, object] = {
     "export_failed": _("导出的台账没有做成"),
     "export_ask": _("有人申请导出不打码的台账，等你审批"),
     "export_refused": _("导出不打码的台账没有批准"),
+    "month_due": _("催报：上月的工作台账还没有报送"),
     KIND.SESSION_SOON: _("别忘了联调会：%(when)s，%(where)s"),
 }
 BY_THE_CLOCK = _("到期自动上报：%(title)s")
@@ -88,7 +89,7 @@ OF_VISITS = frozenset({"relapse", "visit_handed", KIND.VISIT_SOON, KIND.VISIT_DU
 #: Kinds about a thing of an upper room, and the address under which that room shows it.
 OF_THINGS: Mapping[str, str] = dict.fromkeys(
     ("export_done", "export_failed", "export_ask", "export_refused"), "/exports/%s/"
-)
+) | {"month_due": "/ledger/months/?of=%s"}
 
 #: What the words of a notice are built from.
 SHOWN = ("dispute", "capture__village__parent", "event", "reminder", "call__office", "call__whistle__desk")

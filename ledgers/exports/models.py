@@ -31,6 +31,7 @@ from ledgers.filters import LedgerFilter
 from ledgers.jobs import running
 from ledgers.jobs.models import Job, TooMany
 from ledgers.month import LEDGER_ROLES, BadMonth, Ledger, Month
+from ledgers.months.frozen import ledger_for
 from ledgers.profiles import BadProfile, Profile, profile
 from villages.models import Office, Posting, User, in_force
 
@@ -74,10 +75,11 @@ def ledger_of(
         raise Unknown(_g("%(what)s不在可选的范围里，重新选一项") % {"what": wrong})
 
     def narrow(rounds: models.QuerySet[Round]) -> models.QuerySet[Round]:
-        rounds = chosen.filter_queryset(rounds)
-        return rounds if desk is None else rounds.filter(dispute__desk=desk)
+        return chosen.filter_queryset(rounds).filter(dispute__desk=desk)
 
-    ledger = Ledger(user, asked, narrow=narrow, columns=columns.columns, unmasked=desk is not None)
+    if desk is None:  # a signed month leaves as it was signed; the unmasked kind reads the living cases
+        return ledger_for(user, asked, chosen, columns=columns.columns), columns, chosen
+    ledger = Ledger(user, asked, narrow=narrow, columns=columns.columns, unmasked=True)
     return ledger, columns, chosen
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import uuid
 from collections.abc import Iterator
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,8 @@ from audit.models import Action, record
 from disputes.models import Event, FactsMissing, MoveRefused, NotYours, PartyPast, Round
 from disputes.moves import Status
 from disputes.outcomes.models import OutcomeFlag
+from followups.models import Notice
+from followups.reactions import people_at
 from ledgers.columns import ALL
 from ledgers.filters import areas_of
 from ledgers.month import CHUNK, LEDGER_ROLES, Ledger, Month, Words, rounds_of
@@ -189,7 +192,8 @@ def act(
                 raise FactsMissing({"reason": _("用 2 到 200 个字写明为什么撤回")})
             row.state, row.recalled_by, row.recalled_at, row.reason = State.RECALLED, by, at, reason.strip()
         else:
-            row.reminded_by, row.reminded_at = by, at
+            row.reminded_by, row.reminded_at, row.reminder = by, at, uuid.uuid4()
+            _tell(row, offices_of(area), by, at)
         row.save()
         record(
             action=Action.EDIT,
@@ -201,6 +205,24 @@ def act(
             request=request,
         )
     return row
+
+
+def _tell(row: MonthSubmission, offices: list[int], by: User, at: dt.datetime) -> None:
+    """One line in the 通知 of everybody who can hand the month in."""
+    Notice.objects.put(
+        Notice(user_id=person, kind="month_due", about=row.reminder, created_at=at)
+        for person in people_at(*offices)
+        if person != by.pk
+    )
+
+
+def reminded_of(user: User, reminder: str) -> Month | None:
+    """The month of a reminder for one of this person's areas."""
+    try:
+        found = MonthSubmission.objects.filter(reminder=uuid.UUID(reminder), area__in=areas_to_hand_in(user)).first()
+    except ValueError:
+        return None
+    return Month.parse(found.month) if found else None
 
 
 def sums_of(area: Area, month: Month, by: User) -> dict[str, int]:

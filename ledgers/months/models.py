@@ -48,6 +48,7 @@ class MonthSubmission(models.Model):
     reason = models.CharField(_("撤回理由"), max_length=200, blank=True)
     reminded_by = models.ForeignKey(User, models.PROTECT, related_name="+", null=True)
     reminded_at = models.DateTimeField(_("催报时间"), null=True)
+    reminder = models.UUIDField(null=True)  # the latest; its notice leads here by it
     # the four sums that were handed in: a later change shows beside them
     counts = models.JSONField(default=dict)
 

@@ -67,9 +67,12 @@ def _bad(request: HttpRequest, bad: BadMonth) -> HttpResponse:
 def months(request: HttpRequest) -> HttpResponse:
     """Who has handed this month in, and who has not."""
     try:
-        return _shown(request, month_of(request.GET.get("month")))
+        month = month_of(request.GET.get("month"))
     except BadMonth as bad:
         return _bad(request, bad)
+    if "of" in request.GET:  # from the notice of a reminder
+        month = doors.reminded_of(me(request), request.GET["of"]) or month
+    return _shown(request, month)
 
 
 @require_POST

@@ -7,6 +7,8 @@ import pytest
 from audit.models import AccessLog
 from disputes.models import Dispute, FactsMissing, MoveRefused, NotYours, Party, Round
 from disputes.outcomes.models import OutcomeFlag
+from followups.models import Notice
+from followups.notices import with_words
 from ledgers.columns import ALL, COLUMNS, cells
 from ledgers.month import Ledger, Month
 from ledgers.months import doors
@@ -79,6 +81,11 @@ def test_a_reminder_is_sent_once_a_day(w):
     act = {"area": w.village, "month": MARCH}
     row = doors.act("remind", by=w.centre, at=THEN, **act)
     assert (row.state, row.reminded_by) == ("due", w.centre)
+    told = Notice.objects.filter(kind="month_due")
+    assert {notice.user for notice in told} == {w.assistant, w.grid, w.village_mediator}
+    (shown,) = with_words(told.filter(user=w.grid), w.grid)
+    assert shown.url == f"/ledger/months/?of={row.reminder}" and doors.reminded_of(w.grid, str(row.reminder)) == MARCH
+    assert doors.reminded_of(w.far_officer, str(row.reminder)) is None
     with pytest.raises(MoveRefused, match="今天已经催过"):
         doors.act("remind", by=w.supervisor, at=THEN, **act)
     doors.act("remind", by=w.supervisor, at=THEN + dt.timedelta(days=1), **act)
