@@ -6,6 +6,7 @@ import config.todo_api
 import disputes.api
 import disputes.field.api
 import disputes.inbox.api
+import disputes.outcomes.api
 import disputes.papers.api
 import disputes.referrals.api
 import disputes.search.api
@@ -14,9 +15,10 @@ import disputes.whistles.api
 import followups.api
 import followups.handing.api
 import ledgers.api
-import ledgers.layouts.api
 import ledgers.dashboard.api
 import ledgers.imports.api
+import ledgers.layouts.api
+import ledgers.months.api
 import villages.api
 
 router = SimpleRouter()
@@ -25,6 +27,7 @@ ROOMS = (
     disputes.api,
     disputes.field.api,
     disputes.inbox.api,
+    disputes.outcomes.api,
     disputes.papers.api,
     disputes.referrals.api,
     disputes.search.api,
@@ -37,6 +40,7 @@ ROOMS = (
     ledgers.layouts.api,
     ledgers.dashboard.api,
     ledgers.imports.api,
+    ledgers.months.api,
 )
 for room in ROOMS:
     for prefix, viewset, basename in room.routes:

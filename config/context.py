@@ -22,7 +22,7 @@ from ledgers.dashboard.board import may_see as may_see_figures
 from ledgers.imports.models import may_import
 from villages.models import DESK_ROLES, Role, SpecialDay, User, today
 
-#: The first path segment → the key of the navigation entry that is current.
+#: The first path segment, or the first two → the key of the navigation entry that is current.
 SECTIONS = {
     "": "home",
     "todo": "todo",
@@ -40,6 +40,9 @@ SECTIONS = {
     "ledger": "ledger",
     "dashboard": "dashboard",
     "imports": "imports",
+    "ledger/report": "report",
+    "exports": "exports",
+    "jobs": "exports",
     "villages": "villages",
     "manage": "manage",
     "me": "me",
@@ -62,12 +65,18 @@ def shell(request: HttpRequest) -> dict[str, Any]:
         "hide_search": not (user.scope.has(*DESK_ROLES, Role.SUPERVISOR)),
         "nav": navigation(user, getattr(request, "todo_count", 0)),
         "tabs": tabs(user, getattr(request, "todo_count", 0)),
-        "nav_key": SECTIONS.get(request.path_info.strip("/").split("/")[0], ""),
+        "nav_key": section_of(request.path_info),
         "unread_count": unread_count(user),
         "demo_data": is_demo(),
         "pump_stale": bool(user.scope.leads or user.scope.is_admin) and pump_is_stale(),
         "calendar_missing": missing_year(),
     }
+
+
+def section_of(path: str) -> str:
+    """The entry of the navigation to which an address belongs: by its first two segments, else by the first."""
+    first, _slash, rest = path.strip("/").partition("/")
+    return SECTIONS.get(f"{first}/{rest.partition('/')[0]}") or SECTIONS.get(first, "")
 
 
 def missing_year() -> int | None:
@@ -119,9 +128,13 @@ def navigation(user: User, todo_count: int = 0) -> list[dict[str, Any]]:
                 ],
             }
         )
-        books = [entry("ledger", "/ledger/", "table", _("工作台账"))]
+        books = [
+            entry("ledger", "/ledger/", "table", _("工作台账")),
+            entry("report", "/ledger/report/", "file-text", _("月报")),
+        ]
         if may_see_figures(user):
             books.append(entry("dashboard", "/dashboard/", "bar-chart-line", _("统计看板")))
+        books.append(entry("exports", "/exports/", "download", _("导出")))
         if may_import(user):
             books.append(entry("imports", "/imports/", "upload", _("导入")))
         groups.append({"label": _("台账与统计"), "items": books})

@@ -317,6 +317,7 @@ JOBS_BUDGET_SECONDS = float(os.environ.get("JOBS_BUDGET_SECONDS", "20"))
 # One fewer than there are worker processes: reminders must not wait for an export.
 JOBS_AT_ONCE = int(os.environ.get("JOBS_AT_ONCE", "1"))
 JOBS_PER_PERSON = 3
+EXPORT_LIFE_SECONDS = 24 * 3600
 
 # --- e-mail and the message gateway: off unless their addresses are set ----------------------------------------------
 EMAIL_ON = bool(os.environ.get("EMAIL_URL"))

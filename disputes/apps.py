@@ -11,6 +11,7 @@ class DisputesConfig(AppConfig):
         from disputes.field import panels as field
         from disputes.inbox import panels as inbox
         from disputes.inbox.models import settle_instructions
+        from disputes.outcomes import panels as outcomes
         from disputes.papers import panels as papers
         from disputes.referrals import panels as referrals
         from disputes.referrals.models import settle_pending
@@ -30,6 +31,7 @@ class DisputesConfig(AppConfig):
         sections.add(_("文书"), papers.papers_section, key="papers", order=45)
         sections.add(_("移送对接"), referrals.referrals_section, key="referrals", order=55)
         sections.add(_("走访来源"), field.sources_section, key="sources", order=60)
+        sections.add(_("统计标志"), outcomes.outcomes_section, key="outcomes", order=65)
         sections.add(_("相关案件"), links.links_section, key="links", order=70)
         for settle in (call_off_with_the_case, settle_instructions, settle_whistles, settle_pending):
             moves.on_leave(settle)

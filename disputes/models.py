@@ -641,7 +641,7 @@ class Dispute(models.Model):
                 raise MoveRefused(sentence)
             for name in changed:
                 setattr(case, name, (facts or {})[name])
-            touched = [row for row in (Party.change(case, dict(p)) for p in parties or ()) if row]
+            touched = [row for row in (Party.change(case, dict(p), at=at) for p in parties or ()) if row]
             if not changed and not touched:
                 return None
             case.summarise(list(case.parties.all()), timezone.localdate(at))
@@ -1061,12 +1061,13 @@ class Party(models.Model):
         return PartySecret.sealed(self.uid, secrets)
 
     @classmethod
-    def change(cls, case: Dispute, values: dict[str, Any]) -> dict[str, Any] | None:
+    def change(cls, case: Dispute, values: dict[str, Any], *, at: dt.datetime) -> dict[str, Any] | None:
         """Apply one mapping of `Dispute.edit`; what changed without the values, or None. An empty secret stays."""
         pk = values.pop("pk", None)
         if pk is None:
             party = cls.build(**values, dispute=case)
             party.save_with_secrets()
+            PartyPast.objects.create(party=party, until=at)
             return {"party": party.pk, "added": True}
         party = case.parties.get(pk=pk)
         given = {name: values.pop(name) for name in cls.SECRETS if values.get(name)}
@@ -1074,12 +1075,15 @@ class Party(models.Model):
         changed = [name for name, value in values.items() if getattr(party, name) != value]
         if not changed and not given:
             return None
+        before = PartyPast.of(party)
         for name in changed:
             setattr(party, name, values[name])
         secret = PartySecret.objects.filter(party=party).first()
         old = {name: secret.open(name) if secret else "" for name in cls.SECRETS}
         party._secrets = {**old, **given}  # type: ignore[attr-defined]
         party.save_with_secrets()
+        if PartyPast.of(party) != before:
+            PartyPast.keep(party, before, until=at)
         return {"party": party.pk, "fields": [*changed, *given]}
 
     def may_reveal(self, field: str, by: User) -> str | None:
@@ -1114,6 +1118,51 @@ class Party(models.Model):
             )
         secret = PartySecret.objects.filter(party=self).first()
         return secret.open(field) if secret else ""
+
+
+class PartyPast(models.Model):
+    """What a party was called until it was changed: a month that was signed before goes on saying it.
+
+    Sealed, and gone with the party, so that whoever lawfully destroys a party's data has nothing else to look for.
+    """
+
+    uid = models.UUIDField(default=uuid.uuid4, editable=False)
+    party = models.ForeignKey(Party, models.CASCADE, related_name="past")
+    until = models.DateTimeField()
+    sealed = models.TextField(blank=True)  # empty: the party did not stand in the case before
+
+    TABLE = "disputes_partypast"
+    #: What a ledger tells of a party.
+    TOLD = ("side", "name", "alias", "guardian_name", "agent_name", "contact_name", "phone_masked")
+
+    class Meta:
+        ordering = ["until", "pk"]
+
+    @classmethod
+    def of(cls, party: Party) -> dict[str, str]:
+        """What a ledger tells of this party as it stands."""
+        return {name: getattr(party, name) for name in cls.TOLD}
+
+    @classmethod
+    def keep(cls, party: Party, told: Mapping[str, str], *, until: dt.datetime) -> None:
+        row = cls(party=party, until=until)
+        text = json.dumps(told, ensure_ascii=False)
+        row.sealed = keyring.seal(text, table=cls.TABLE, column="sealed", uid=row.uid)
+        row.save(force_insert=True)
+
+    @classmethod
+    def told_at(cls, parties: Iterable[int], at: dt.datetime) -> dict[int, dict[str, str] | None]:
+        """What was told of these parties at a moment, by id: None for one that came later, none for a destroyed one."""
+        parties = list(parties)
+        found: dict[int, dict[str, str] | None] = {
+            row["pk"]: {name: row[name] for name in cls.TOLD}
+            for row in Party.objects.filter(pk__in=parties).order_by().values("pk", *cls.TOLD)
+        }
+        later = cls.objects.filter(party__in=parties, until__gt=at).order_by("-until", "-pk")
+        for row in later:  # the earliest change after that moment comes last and holds what was true then
+            told = keyring.unseal(row.sealed, table=cls.TABLE, column="sealed", uid=row.uid) if row.sealed else ""
+            found[row.party_id] = json.loads(told) if told else None
+        return found
 
 
 class PartySecret(models.Model):
@@ -1260,6 +1309,8 @@ OTHER_EVENTS = {
     "counsel_passed": _("心理疏导转交"),
     "counsel_over": _("心理疏导结束"),
     "urge": _("催办"),
+    "outcome": _("登记统计标志"),
+    "outcome_off": _("撤销统计标志"),
     "danger_seen": _("已知悉危险"),
 }
 
@@ -1467,6 +1518,7 @@ class SavedFilter(models.Model):
 # Django finds a room's tables through this module.
 from disputes.field import models as _field  # noqa: E402, F401
 from disputes.inbox import models as _inbox  # noqa: E402, F401
+from disputes.outcomes import models as _outcomes  # noqa: E402, F401
 from disputes.papers import dossier as _papers  # noqa: E402, F401
 from disputes.referrals import models as _referrals  # noqa: E402, F401
 from disputes.safe import models as _safe  # noqa: E402, F401

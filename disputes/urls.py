@@ -33,4 +33,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("disputes.safe.urls")),
     path("", include("disputes.urging.urls")),
     path("", include("disputes.search.urls")),
+    path("", include("disputes.outcomes.urls")),
 ]

@@ -40,7 +40,7 @@ KINDS: Mapping[Group, frozenset[str]] = {
     ),
 }  # fmt: skip
 #: What was put into one person's own hands: it reaches them whatever they muted.
-PERSONAL = frozenset({"assign", "urge", "visit_handed", "counsel_asked", "counsel_passed"})
+PERSONAL = frozenset({"assign", "urge", "visit_handed", "counsel_asked", "counsel_passed", "export_ask", "month_due"})
 #: Kinds that can never be muted.
 ALWAYS_HEARD = KINDS[Group.DANGER] | PERSONAL
 #: Groups that a person may mute as a whole.

@@ -330,7 +330,7 @@ class NoticeQuerySet(models.QuerySet["Notice"]):
         An invitation to a joint session is read by whoever was asked, and what was whistled or referred by the office
         that it went to, whether or not they read the case.
         """
-        readable = [user.scope.cases("dispute__"), user.scope.q("capture__")]
+        readable = [user.scope.cases("dispute__"), user.scope.q("capture__"), Q(about__isnull=False)]
         if user.scope.has(*INVITED_ROLES):
             readable.append(Q(kind__in=INVITATIONS))
         if user.scope.responds:
@@ -367,6 +367,7 @@ class Notice(models.Model):
     user = models.ForeignKey(User, models.CASCADE, related_name="notices", db_index=False)
     dispute = models.ForeignKey(Dispute, models.CASCADE, null=True, related_name="notices", db_index=False)
     capture = models.ForeignKey(Capture, models.CASCADE, null=True, related_name="notices", db_index=False)
+    about = models.UUIDField(null=True)  # of an upper room, which knows its address: see notices.OF_THINGS
     nth = models.PositiveIntegerField(default=0)  # of a capture: 0 is the alarm, then the reminders are counted
     kind = models.CharField(max_length=20)
     event = models.ForeignKey(Event, models.CASCADE, null=True, related_name="+", db_index=False)
@@ -392,8 +393,16 @@ class Notice(models.Model):
                 condition=Q(capture__isnull=False),
                 name="one_notice_per_alarm_and_person",
             ),
+            models.UniqueConstraint(
+                fields=["about", "user", "kind"],
+                condition=Q(about__isnull=False),
+                name="one_notice_per_thing_and_person",
+            ),
             models.CheckConstraint(
-                condition=Q(dispute__isnull=True) ^ Q(capture__isnull=True), name="a_notice_is_about_one_thing"
+                condition=Q(dispute__isnull=False, capture__isnull=True, about__isnull=True)
+                | Q(dispute__isnull=True, capture__isnull=False, about__isnull=True)
+                | Q(dispute__isnull=True, capture__isnull=True, about__isnull=False),
+                name="a_notice_is_about_one_thing",
             ),
         ]
         indexes = [
@@ -403,7 +412,7 @@ class Notice(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.dispute_id or self.capture_id} {self.kind}"
+        return f"{self.dispute_id or self.capture_id or self.about} {self.kind}"
 
     def case_no_for(self, viewer: User) -> str:
         """The number of the case it tells of; not for an asked office, which knows the whistle and not the case."""

@@ -74,12 +74,22 @@ TEXTS: Mapping[str, object] = {
     "counsel_risk": _("疏导员提示风险，尽快联系疏导员：%(title)s"),
     "counsel_calm": _("疏导员解除了风险提示：%(title)s"),
     "counsel_over": _("心理疏导结束：%(title)s"),
+    "export_done": _("导出的台账做好了，24 小时内下载"),
+    "export_failed": _("导出的台账没有做成"),
+    "export_ask": _("有人申请导出不打码的台账，等你审批"),
+    "export_refused": _("导出不打码的台账没有批准"),
+    "month_due": _("催报：上月的工作台账还没有报送"),
     KIND.SESSION_SOON: _("别忘了联调会：%(when)s，%(where)s"),
 }
 BY_THE_CLOCK = _("到期自动上报：%(title)s")
 #: Notices whose work is done on the page of the visit.
 OF_VISITS = frozenset({"relapse", "visit_handed", KIND.VISIT_SOON, KIND.VISIT_DUE, KIND.VISIT_OVERDUE})
 
+
+#: Kinds about a thing of an upper room, and the address under which that room shows it.
+OF_THINGS: Mapping[str, str] = dict.fromkeys(
+    ("export_done", "export_failed", "export_ask", "export_refused"), "/exports/%s/"
+) | {"month_due": "/ledger/months/?of=%s"}
 
 #: What the words of a notice are built from.
 SHOWN = ("dispute", "capture__village__parent", "event", "reminder", "call__office", "call__whistle__desk")
@@ -102,6 +112,11 @@ def with_words(notices: Iterable[Notice], viewer: User) -> list[Notice]:
     names, sessions = code_names(), _sessions_of(notices, viewer)
     out = []
     for notice in notices:
+        if notice.about:
+            notice.text, notice.url = str(TEXTS[notice.kind]), OF_THINGS[notice.kind] % notice.about  # type: ignore[attr-defined]
+            notice.case_no = ""  # type: ignore[attr-defined]
+            out.append(notice)
+            continue
         if heard := notice.capture:
             words = {"title": f"{heard.village.full_name} {heard.sides_for(viewer)}", "nth": notice.nth}
             notice.text, notice.url = str(TEXTS[notice.kind]) % words, f"/captures/{heard.uid}/"  # type: ignore[attr-defined]

@@ -279,6 +279,8 @@ REACTIONS: Mapping[str, list[Reaction]] = {
     "counsel_passed":   [tell_the_counsellors],
     "counsel_over":     [tell_the_desk],
     "urge":       [tell_the_urged],
+    "outcome":     [],
+    "outcome_off": [],
     "danger_seen": [],
 }
 # fmt: on

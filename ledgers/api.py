@@ -22,7 +22,8 @@ from disputes.moves import Tier
 from ledgers.columns import ALL, DATE, INT, MONEY, Column, Value
 from ledgers.export import county_of
 from ledgers.filters import STANDS, LedgerFilter
-from ledgers.month import LEDGER_ROLES, BadMonth, Ledger, Month
+from ledgers.month import LEDGER_ROLES, BadMonth, Month
+from ledgers.months.frozen import ledger_for
 from ledgers.profiles import DEFAULT, BadProfile, profile
 from villages.models import User
 
@@ -146,7 +147,7 @@ class Ledgers(Room):
         found = LedgerFilter(request.query_params, user=user, month=month)
         if not found.form.is_valid():
             raise ValidationError(found.form.errors)
-        ledger = Ledger(user, month, narrow=found.filter_queryset, columns=layout.columns)
+        ledger = ledger_for(user, month, found, columns=layout.columns)
         paginator = self.paginator
         assert isinstance(paginator, Numbered)
         shown = paginator.paginate_queryset(ledger.ids(), request, view=self) or []

@@ -1,4 +1,4 @@
-"""The month's ledger as a file: the same rows, scope and masking as the page, logged before the first byte."""
+"""The month's ledger as a file for the command line: the same rows, scope and masking as the page, logged first."""
 
 from __future__ import annotations
 
@@ -7,27 +7,47 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from django.utils import timezone
 from django.utils.translation import gettext as _g
 
 from audit.models import NO_COUNTY, Action, record
-from ledgers.columns import COUNTY, Value, cells
+from ledgers.columns import Value, cells
 from ledgers.files import WRITERS
 from ledgers.month import Ledger
 from villages.models import User
 
 if TYPE_CHECKING:
+    import datetime as dt
+
     from django.http import HttpRequest
 
 
-def export(
-    ledger: Ledger, kind: str, path: Path, *, filters: Mapping[str, str], request: HttpRequest | None = None
-) -> int:
-    """Write the ledger to `path` as xlsx or CSV; how many rows. The access log knows it before anything is written."""
+def export(ledger: Ledger, kind: str, path: Path, *, filters: Mapping[str, str], title: str = "台账") -> int:
+    """Write the ledger to `path` as xlsx, CSV or PDF; how many rows. The access log knows it before that."""
     ids = ledger.all_ids()
-    record_output(ledger, Action.EXPORT, len(ids), {"format": kind, **filters}, request)
+    number = record_output(ledger, Action.EXPORT, len(ids), {"format": kind, **filters}, None)
+    offices = ledger.user.scope.offices
+    mark = watermark(offices[0].name if offices else "", ledger.user.name, timezone.now(), number)
     rows: Iterator[list[Value]] = (cells(row, ledger.columns) for row in ledger.rows(ids))
-    WRITERS[kind](path, ledger.columns, itertools.chain(rows, [ledger.totals()]))
+    content = itertools.chain(rows, [ledger.totals()], [last_row(mark, len(ledger.columns))])
+    WRITERS[kind](path, ledger.columns, content, sheet=title, mark=mark)
     return len(ids)
+
+
+def watermark(unit: str, person: str, at: dt.datetime, number: str, *, unmasked: bool = False) -> str:
+    """Who took it out, when, and under which number; one line that no spreadsheet takes for a formula."""
+    words = _g("水印：%(unit)s %(person)s %(at)s 导出，编号 %(number)s") % {
+        "unit": unit,
+        "person": person,
+        "at": timezone.localtime(at).strftime("%Y-%m-%d %H:%M"),
+        "number": number,
+    }
+    return words + (_g("，未打码，用完即毁") if unmasked else "")
+
+
+def last_row(mark: str, width: int) -> list[Value]:
+    """The row that ends every file."""
+    return [mark, *[None] * (width - 1)]
 
 
 def record_output(
@@ -49,9 +69,3 @@ def county_of(user: User) -> str:
     """The county whose log this person's outputs stand in."""
     offices = user.scope.offices
     return offices[0].area.county_code if offices else NO_COUNTY
-
-
-def file_name(ledger: Ledger, kind: str) -> str:
-    """Month and area, never a person: 矛盾纠纷台账-620623-2026-10.xlsx."""
-    title = _g("突出矛盾纠纷台账") if ledger.columns is COUNTY else _g("矛盾纠纷台账")
-    return f"{title}-{county_of(ledger.user)}-{ledger.month}.{kind}"

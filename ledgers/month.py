@@ -10,7 +10,7 @@ import datetime as dt
 import re
 from array import array
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import cached_property
@@ -233,9 +233,13 @@ FIELDS = (
 class Ledger:
     """One month as one viewer may read it; `narrow` puts further conditions on its rounds (the page's filters).
 
-    `clear` is the unmasked kind: only cases on the viewer's own desks, with phones as `Party.may_reveal` allows.
-    Whoever asks for it logs it before a row leaves.
+    `unmasked` is a kind of its own, of ledgers.exports: only cases on the viewer's own desks, with phones as
+    `Party.may_reveal` allows. Whoever asks for it logs it before a row leaves.
     """
+
+    #: The signature of the county, and the lines below the table, where the month is signed (ledgers.months.frozen).
+    signed: Any = None
+    corrections: Sequence[Any] = ()
 
     def __init__(
         self,
@@ -245,13 +249,12 @@ class Ledger:
         narrow: Callable[[QuerySet[Round]], QuerySet[Round]] = lambda rounds: rounds,
         today: dt.date | None = None,
         columns: tuple[Column, ...] = COLUMNS,
-        clear: bool = False,
+        unmasked: bool = False,
     ) -> None:
-        self.user, self.month, self.columns = user, month, columns
+        self.user, self.month, self.columns, self.unmasked = user, month, columns, unmasked
         self.today = today or timezone.localdate()
-        self.clear = clear
         self.all_rounds = narrow(rounds_of(user))
-        if clear:
+        if unmasked:
             self.all_rounds = self.all_rounds.filter(dispute__desk__in=sorted(user.scope.desks))
         self.counted = self.all_rounds.exclude(left_as=Status.VOIDED)
         self.rounds = self.counted.filter(month.listed)
@@ -477,10 +480,10 @@ class Ledger:
         return scope.masked or (row["dispute__protected"] and row["dispute__desk_id"] not in scope.desks)
 
     def _phones(self, cases: list[int]) -> dict[int, dict[str, list[str]]]:
-        """Phones by case and side: masked, in the clear kind open where this person may see them one by one."""
+        """Phones by case and side: masked, in the unmasked kind open where this person may see them one by one."""
         phones: dict[int, dict[str, list[str]]] = {}
         rows = Party.objects.filter(dispute_id__in=cases).exclude(phone_masked="").order_by()
-        opened = self._opened(rows) if self.clear else {}
+        opened = self._opened(rows) if self.unmasked else {}
         # sorted here: the database would do it on the way, at the price of the reading itself
         for pk, case, side, phone in sorted(rows.values_list("pk", "dispute_id", "side", "phone_masked")):
             phones.setdefault(case, {}).setdefault(side, []).append(opened.get(pk, phone))

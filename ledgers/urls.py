@@ -13,6 +13,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("manage/ledger-columns/<int:pk>/", layouts.layout, name="manage-ledger-layout"),
     path("manage/ledger-columns/<int:pk>/delete/", layouts.layout_drop, name="manage-ledger-layout-drop"),
     path("", include("ledgers.dashboard.urls")),
+    path("", include("ledgers.months.urls")),
+    path("", include("ledgers.report.urls")),
     path("", include("ledgers.jobs.urls")),
     path("", include("ledgers.imports.urls")),
+    path("", include("ledgers.exports.urls")),
 ]

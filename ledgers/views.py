@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
-from django.http import FileResponse, HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from audit.models import Action
-from ledgers.export import export, file_name, record_output
-from ledgers.files import CONTENT_TYPES
+from ledgers.export import record_output
 from ledgers.filters import LedgerFilter, areas_of
 from ledgers.layouts.models import kept
-from ledgers.month import LEDGER_ROLES, BadMonth, Ledger, Month
+from ledgers.month import LEDGER_ROLES, BadMonth, Month
+from ledgers.months.frozen import ledger_for
 from ledgers.profiles import DEFAULT, BadProfile, profile, profiles_for
 from ledgers.sheet import Sheet
 from villages.models import Area, User
@@ -56,11 +54,7 @@ class Asked:
         if not self.sentence and not self.form.is_valid():
             wrong = "、".join(str(self.form.fields[name].label) for name in self.form.errors)
             self.sentence = _("%(what)s不在可选的范围里，重新选一项") % {"what": wrong}
-        self.ledger = (
-            None
-            if self.sentence
-            else Ledger(user, self.month, narrow=self.filter.filter_queryset, columns=self.profile.columns)
-        )
+        self.ledger = None if self.sentence else ledger_for(user, self.month, self.filter, columns=self.profile.columns)
 
     def chosen(self) -> dict[str, str]:
         """The conditions, and the layout where it is not the usual one."""
@@ -100,6 +94,8 @@ def page(request: HttpRequest) -> HttpResponse:
         "counts": ledger.counts,
         "offenders": [] if ledger.counts.holds else ledger.offenders(),
         "voided": ledger.voided(),
+        "signed": ledger.signed,
+        "corrections": ledger.corrections,
         "profiles": profiles_for(user),
         "head": asked.profile.head(),
         "still": sheet.still,
@@ -132,20 +128,13 @@ def page(request: HttpRequest) -> HttpResponse:
 
 
 @require_safe
-def download(request: HttpRequest) -> HttpResponse | FileResponse:
-    """The same ledger as a file. It is written whole before the first byte leaves, and kept nowhere."""
-    asked = Asked(request)
-    kind = request.GET.get("format", "xlsx")
-    if not asked.sentence and kind not in CONTENT_TYPES:
-        asked.sentence = _("只有 xlsx 和 csv 两种格式，选其中一种")
-    if asked.ledger is None or asked.sentence:
-        return _refusal(request, asked)
-    with tempfile.NamedTemporaryFile() as written:
-        export(asked.ledger, kind, Path(written.name), filters=asked.chosen(), request=request)
-        file = open(written.name, "rb")  # noqa: SIM115 - outlives its name and goes with the response
-    return FileResponse(
-        file, as_attachment=True, filename=file_name(asked.ledger, kind), content_type=CONTENT_TYPES[kind]
-    )
+def download(request: HttpRequest) -> HttpResponse:
+    """The way to the same ledger as a file: there it is asked why."""
+    user: User = request.user  # type: ignore[assignment]
+    if not user.scope.has(*LEDGER_ROLES):
+        raise PermissionDenied(_("你的岗位不看工作台账。需要的联系责任单位或督导"))
+    query = request.GET.urlencode()
+    return redirect("/exports/new/" + (f"?{query}" if query else ""))
 
 
 def _refusal(request: HttpRequest, asked: Asked) -> HttpResponse:

@@ -52,11 +52,16 @@ BEGINNINGS = {
 @cache
 def docx_of(kind: str) -> bytes:
     """The shipped template of a paper, the same bytes on every call and every machine."""
+    return docx_from((FOLDER / f"{kind}.txt").read_text(encoding="utf-8"))
+
+
+def docx_from(text: str) -> bytes:
+    """A template written as the head of this module says, as DOCX."""
     document = Document()
     _bare(document)
     _page(document)
     _styles(document)
-    lines = (FOLDER / f"{kind}.txt").read_text(encoding="utf-8").rstrip("\n").split("\n")
+    lines = text.rstrip("\n").split("\n")
     for mark, group in groupby(lines, key=lambda line: line[:2] if line[:2] in ("+ ", ": ") else ""):
         if mark:
             _table(document, [line[2:] for line in group], ruled=mark == "+ ")

@@ -39,7 +39,7 @@ def lines(notices: Iterable[Notice]) -> list[str]:
     of_cases: dict[object, list[str]] = {}
     for notice in sorted(notices, key=lambda row: -row.pk):
         text = str(TEXTS.get(notice.kind, _("有新通知：%(title)s"))) % _values(notice, names)
-        said = of_cases.setdefault(notice.dispute_id or f"capture {notice.capture_id}", [])
+        said = of_cases.setdefault(notice.dispute_id or f"capture {notice.capture_id} {notice.about}", [])
         if text not in said:
             said.append(text)
     told = ["；".join(said) for said in of_cases.values()]
@@ -61,6 +61,8 @@ def _values(notice: Notice, names: Names) -> _Careful:
 
 def _title(notice: Notice, names: Names) -> str:
     """草场界线纠纷（松山镇石门村）; of a protected case not even the kind."""
+    if notice.about:
+        return ""
     if notice.capture:
         return notice.capture.village.full_name
     case = notice.dispute

@@ -152,6 +152,11 @@ def _session(county: County, address: Address, session: Session, username: str) 
     return {"data": sent}
 
 
+def last_month(today: str) -> str:
+    """The month that is handed in today."""
+    return str(dt.date.fromisoformat(today).replace(day=1) - dt.timedelta(days=1))[:7]
+
+
 def whistle_facts(county: County, last: str, relation: str, today: str) -> dict[str, Any]:
     """What an answer to a whistle, or its end, must say."""
     office = getattr(county.w, WHISTLES.get(relation, "department_office")).code
@@ -172,7 +177,16 @@ def _json(county: County, route: str, case: Dispute, username: str, today: str) 
         return act_of(last, case, today)
     if "<case_no>" not in route:
         parties = [{"side": "A", "name": "马文林", "phone": "13812346021"}, {"side": "B", "name": "王世昌"}]
+        month = last_month(today)
         return {
+            "api/v1/outcomes/": {
+                "case_no": county.cases["own_village"].case_no,
+                "kind": "crime",
+                "on": today,
+                "people": 2,
+            },
+            "api/v1/months/step/": {"month": month, "area": county.w.village.code, "do": "submit"},
+            "api/v1/months/freeze/": {"month": month, "anyway": True},
             "api/v1/disputes/": {
                 "village": county.w.village.code,
                 "type_l1": "09",
@@ -296,7 +310,11 @@ def _form(county: County, route: str, case: Dispute, username: str, today: str) 
     if route.startswith("disputes/<case_no>/acts/"):
         facts = act_of(route.rstrip("/").split("/")[-1], case, today)
         return {name: str(value).lower() if isinstance(value, bool) else value for name, value in facts.items()}
+    month = last_month(today)
     return {
+        "disputes/<case_no>/outcomes/": {"kind": "crime", "on": today, "people": "2"},
+        "ledger/months/step/": {"month": month, "area": county.w.village.code, "do": "submit"},
+        "ledger/months/freeze/": {"month": month, "anyway": "on"},
         "disputes/<case_no>/notes/": {"text": "到两家看过"},
         "disputes/<case_no>/reveal/<party>/<field>/": REASON,
         "disputes/<case_no>/consent/<party>/": {"consent": "agreed", "way": "当面"},

@@ -14,6 +14,7 @@ from disputes import attachments
 from disputes.field.models import Capture, Visit
 from disputes.inbox.models import Instruction
 from disputes.models import Dispute, Party, SavedFilter
+from disputes.outcomes.models import OutcomeFlag
 from disputes.papers.kinds import kinds
 from disputes.papers.models import Paper, PaperTemplate
 from disputes.referrals.models import Referral
@@ -25,9 +26,9 @@ from followups.counselling.models import CounsellingReferral
 from followups.handing.models import HandOver
 from followups.models import Heartbeat, Notice
 from followups.reactions import react
-from ledgers.layouts.models import LedgerProfile, Picked, SavedLedger
 from ledgers.imports.models import ImportBatch, may_import
 from ledgers.imports.reading import Sheet
+from ledgers.layouts.models import LedgerProfile, Picked, SavedLedger
 from tests import factories
 from tests.samples import PNG
 from villages.models import Area, Code, Office, Role, User
@@ -151,6 +152,7 @@ class County:
         self.files = {name: self._file(case) for name, case in self.cases.items()}
         self.papers = {name: self._paper(case) for name, case in self.cases.items()}
         self.instructions = {case.pk: self._instruction(case) for case in self.cases.values()}
+        self.outcomes = {case.pk: self._outcome(case) for case in self.cases.values()}
         self.referrals = {name: self._referral(name) for name in REFERRED}
         self.counselling = {name: self._counselling(name) for name in COUNSELLED}
         self.slips = {name: self._slip(case) for name, case in self.cases.items()}
@@ -247,6 +249,12 @@ class County:
         return Instruction.objects.create(
             dispute=case, kind="supervise", by=self.w.supervisor, at=self.now, given_on=today, due_on=today, words=words
         ).pk
+
+    def _outcome(self, case: Dispute) -> int:
+        """An outcome flag that the desk raised."""
+        by = next(user for user in self.desk_users.values() if case.desk_id in user.scope.desks)
+        given = {"kind": "suicide", "on": timezone.localdate(self.now), "people": 1}
+        return OutcomeFlag.objects.raise_on(case, by=by, at=self.now, **given).pk
 
     def _capture(self, relation: str) -> Capture:
         """Something dangerous, met by the village's own assistant, who says that it was settled on the spot."""
@@ -417,6 +425,8 @@ class County:
                 return PaperTemplate.objects.current("acceptance").version
             case "table":
                 return "case_source" if not missing else "no_such_table"
+            case "pk" if "outcomes/" in route:
+                return 99999 if child is None else self.outcomes[child.pk]
             case "pk" if "<case_no>" in route:
                 session = self.sessions.get("other_county" if relation == "crossed" else relation)
                 return 99999 if session is None else session.pk
@@ -465,7 +475,7 @@ def kind_of(route: str) -> str:
         return "whistle_part" if "<file>" in route else "whistle"
     if "<case_no>" in route:
         return "part" if any(mark in route for mark in ("<party>", "<party_id>", "<uid>", "<pk>")) else "case"
-    if "instructions/<pk>" in route:
+    if "instructions/<pk>" in route or "outcomes/<pk>" in route:
         return "case"
     if route.removeprefix("api/v1/").startswith(("visits/<uid>", "captures/<uid>", "triage/<uid>")):
         return "walk"

@@ -189,6 +189,8 @@ def measure(sites: list[Site]) -> list[dict[str, Any]]:
         rows.append(result(name, backend, size, statistics.median(ours_ms), statistics.median(floor_ms), goals[name]))
     if "reminder sweep" in ONLY or "in-app notices" in ONLY:
         rows += [row for site in sites for row in outbox(site) if row["row"] in ONLY]
+    if "monthly report" in ONLY:
+        rows += [row for site in sites for row in months(site)]
     if ONLY:
         return rows
     for site in sites:
@@ -200,6 +202,7 @@ def measure(sites: list[Site]) -> list[dict[str, Any]]:
         rows.append(result("ledger export", backend, site.size, statistics.median(a), statistics.median(b), 2))
         rows += papers(site)
         rows += outbox(site)
+        rows += months(site)
     if len(sites) > 1:
         small, big = sites[0].size, sites[-1].size
         for name in ("list page", "case page", search.ROW):
@@ -252,6 +255,20 @@ def outbox(site: Site) -> list[dict[str, Any]]:
         result("reminder sweep", site.backend, took["open"], *took["sweep"], 1.5),
         result("in-app notices", site.backend, took["due"], *took["notices"], 2),
     ]
+
+
+def months(site: Site) -> list[dict[str, Any]]:
+    """The county's monthly report beside the grouped statements that it needs."""
+    run = subprocess.run(
+        [sys.executable, "-m", "tests.bench.months"],
+        env=site.env,
+        cwd=ROOT,
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    took = json.loads(run.stdout.splitlines()[-1])
+    return [result("monthly report", site.backend, site.size, *took["report"], 3)]
 
 
 def peak_memory(site: Site) -> float:

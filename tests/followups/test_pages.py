@@ -234,7 +234,7 @@ def test_every_kind_of_notice_has_its_words(w, case):
     from followups import notices, reactions
 
     kinds = {"may_escalate", "relapse", "alarm", "alarm_again", "alarm_deputy", "alarm_above", *Reminder.Kind.values}
-    kinds |= {"danger_deputy", "danger_above", "visit_handed"}
+    kinds |= {"danger_deputy", "danger_above", "visit_handed", *notices.OF_THINGS}
     kinds |= {"whistle", "whistle_off", *(f"whistle_{answer.to}" for answer in ANSWERS.values())}
     whom = ("desk", "person", "invited", "receiver", "sender", "police", "urged", "counsellors", "desk_and_the_named")
     tellers = {

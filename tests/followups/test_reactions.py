@@ -49,6 +49,7 @@ def test_what_upper_rooms_registered_below():
         (52, "counselling"),
         (55, "referrals"),
         (60, "sources"),
+        (65, "outcomes"),
         (70, "links"),
         (80, "reminders"),
     ]

@@ -22,8 +22,8 @@ from disputes.sessions.models import Venue
 from followups.handing.models import HandOver
 from followups.models import Mute, Notice, Reminder
 from followups.reactions import react
-from ledgers.layouts.models import LedgerProfile, Picked, SavedLedger
 from ledgers.imports.models import ImportBatch
+from ledgers.layouts.models import LedgerProfile, Picked, SavedLedger
 from tests import factories
 from tests.access.inventory import addresses
 from villages.models import Role
@@ -75,6 +75,13 @@ LISTS: dict[str, tuple[str, int]] = {
     "api/v1/dashboard/": ("supervisor", 46),
     "api/v1/dashboard/figures/": ("supervisor", 12),
     "api/v1/rates/": ("supervisor", 41),
+    "ledger/months/": ("centre", 10),
+    "ledger/report/": ("officer", 0),
+    "ledger/report/download/": ("officer", 0),
+    "ledger/report/rows/": ("officer", 9),
+    "api/v1/months/": ("centre", 15),
+    "api/v1/report/": ("officer", 0),
+    "api/v1/outcomes/": ("officer", 11),
     "api/v1/areas/": ("officer", 9),
     "api/v1/offices/": ("officer", 9),
     "api/v1/me/": ("officer", 9),
@@ -94,7 +101,7 @@ LISTS: dict[str, tuple[str, int]] = {
     "api/v1/notices/cases/": ("officer", 16),
     "api/v1/mutes/": ("officer", 11),
     "api/v1/hand-overs/": ("officer", 13),
-    "api/v1/ledger/": ("officer", 25),
+    "api/v1/ledger/": ("officer", 26),
     "api/v1/sessions/": ("officer", 11),
     "api/v1/sessions/invitations/": ("officer", 12),
     "api/v1/sessions/rooms/": ("officer", 9),
@@ -120,6 +127,8 @@ NO_LISTS = {
     "manage/codes/",
     "manage/ledger-columns/new/",
     "manage/audit/check/",
+    "ledger/months/check/",
+    "ledger/months/freeze/",
     "api/v1/schema/",
     "api/v1/docs/",
     "api/v1/deadlines/",

@@ -72,7 +72,7 @@ def test_what_upper_rooms_registered() -> None:
     assert get_resolver().url_patterns
     assert registered_guards() == {"close": ["why_visits_missing"]}
     first = ["safeguards", "sessions", "instructions", "whistles"]
-    sections = [*first, "papers", "visits", "counselling", "referrals", "sources", "links", "reminders"]
+    sections = [*first, "papers", "visits", "counselling", "referrals", "sources", "outcomes", "links", "reminders"]
     assert [key for _order, key in panels.register_list()] == sections
     leaving = ["call_off_with_the_case", "settle_instructions", "settle_whistles", "settle_pending"]
     assert [function.__name__ for function in moves._leaving] == leaving

@@ -150,13 +150,13 @@ def test_the_unmasked_kind_opens_phones_on_the_own_desk_only(w):
     f.register(w, type_l1="01", type_l2="0101")  # a family's: nobody handles it yet
     f.register(w, village=w.sister_village, by=w.sister_assistant)
 
-    def phones(user, clear):
-        ledger = Ledger(user, MARCH, clear=clear)
+    def phones(user, unmasked):
+        ledger = Ledger(user, MARCH, unmasked=unmasked)
         return sorted(row["phone_a"] for row in ledger.rows(ledger.all_ids()))
 
-    assert phones(w.assistant, clear=False) == ["138****6021", "138****6021"]
-    assert phones(w.assistant, clear=True) == ["138****6021", "13812346021"]
-    assert phones(w.supervisor, clear=True) == phones(w.officer, clear=True) == []
+    assert phones(w.assistant, unmasked=False) == ["138****6021", "138****6021"]
+    assert phones(w.assistant, unmasked=True) == ["138****6021", "13812346021"]
+    assert phones(w.supervisor, unmasked=True) == phones(w.officer, unmasked=True) == []
 
 
 # --- heads ------------------------------------------------------------------------------------------------------------

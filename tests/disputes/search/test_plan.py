@@ -28,7 +28,12 @@ def fill(w) -> None:
     made = []
     for n in range(CASES):
         story = "".join(dice.choices(letters, k=40)) + ("水渠" if n % 100 == 0 else "")
-        own = {"uid": uuid.uuid4(), "case_no": f"620623-103-2025-{n:05}", "narrative": story, "township_id": dice.choice(towns).pk}
+        own = {
+            "uid": uuid.uuid4(),
+            "case_no": f"620623-103-2025-{n:05}",
+            "narrative": story,
+            "township_id": dice.choice(towns).pk,
+        }
         made.append(Dispute(**values | own))
     Dispute.objects.bulk_create(made, batch_size=500)
     people = [Party(side="A", name="".join(dice.choices(letters, k=3))) for _ in range(200)]
