@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('disputes', '0015_ties'),
+        ('disputes', '0016_search'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('disputes', '0015_ties'),
+        ('disputes', '0017_outcome_flags'),
         ('villages', '0002_channels'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]

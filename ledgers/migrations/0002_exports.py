@@ -11,6 +11,7 @@ class Migration(migrations.Migration):
     initial = True
 
     dependencies = [
+        ('ledgers', '0001_profiles'),
         ('villages', '0002_channels'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]

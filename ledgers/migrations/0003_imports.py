@@ -10,6 +10,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('ledgers', '0002_exports'),
+        ('disputes', '0018_legacy'),
         ('villages', '0002_channels'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]

@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('ledgers', '0002_exports'),
+        ('ledgers', '0003_imports'),
         ('villages', '0002_channels'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]

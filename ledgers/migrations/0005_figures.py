@@ -18,10 +18,10 @@ def take_down(apps, schema_editor):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('ledgers', '0002_exports'),
+        ('ledgers', '0004_months'),
         # the tables that carry triggers, as they are now
-        ('disputes', '0015_ties'),
-        ('followups', '0010_work'),
+        ('disputes', '0018_legacy'),
+        ('followups', '0011_notices_of_things'),
         ('villages', '0002_channels'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
