@@ -69,7 +69,7 @@ def test_a_county_makes_its_own_ledger_and_a_supervisor_reads_it(sign_in):
     supervisor.look("whole")
     with page.expect_navigation():
         page.locator("main").get_by_role("link", name="退出全屏").click()
-    expect(page.locator(".tabbar")).to_be_visible()  # look() left it at the width of a phone
+    expect(page.locator(".side")).to_be_visible()
 
     supervisor.go("/ledger/?print=1&profile=village")
     page.set_viewport_size({"width": 1440, "height": 900})
