@@ -15,6 +15,7 @@ from config.demo.handing import leave_behind
 from config.demo.history import SHANGHAI, History
 from config.demo.imports import bring_an_old_ledger
 from config.demo.months import hand_in
+from config.demo.layouts import lay_out
 from config.demo.staged import stories
 from config.demo.stories import ordinary
 from followups.models import Notice
@@ -48,6 +49,7 @@ def load(*, disputes: int, seed: int, password: str, today: dt.date) -> County:
         bring_an_old_ledger(history)
         if disputes <= BULK_ABOVE:  # a county of a hundred thousand cases signs its own months
             hand_in(history)
+        lay_out(history)
         # What came before the last working day has been read: the badges show what is new.
         new = dt.datetime.combine(history.last_workday(today), dt.time(0), SHANGHAI)
         Notice.objects.filter(created_at__lt=new).mark_read(history.end)
