@@ -67,9 +67,8 @@ class EntryQuerySet(models.QuerySet["SearchEntry"]):
     def store(self, rows: Iterable[SearchEntry]) -> None:
         """Write the rows, over those of the same cases."""
         fields = ["words", "full", "shown"]
-        self.bulk_create(
-            list(rows), batch_size=500, update_conflicts=True, unique_fields=["dispute"], update_fields=fields
-        )  # type: ignore[arg-type]
+        made: list[Any] = list(rows)
+        self.bulk_create(made, batch_size=500, update_conflicts=True, unique_fields=["dispute"], update_fields=fields)
 
 
 class SearchEntry(models.Model):
