@@ -33,7 +33,7 @@ class SearchPiece(serializers.Serializer):
 class SearchReason(serializers.Serializer):
     """Why a case was found, in what the caller may read of it."""
 
-    label = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment]
     pieces = SearchPiece(many=True)
 
 

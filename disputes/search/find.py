@@ -18,7 +18,7 @@ from django.utils.translation import gettext as _
 
 from disputes.masking import mask_in
 from disputes.models import Dispute, Party, names_open_to
-from disputes.search.index import names_in, story
+from disputes.search.index import names_in
 from disputes.search.models import Tree
 from disputes.search.text import Query, Word, searchable, secret_token
 from villages import directory
@@ -95,7 +95,7 @@ def matching(user: User, query: Query) -> Q | None:
         tail = Q(case_no__contains=f"-{number.tail}-{number.year}-") if number.tail else Q()
         return Q(search_entry__words__meets=Tree((((_at(towns, [number.token]),),),))) & tail
     shown = _tree(towns, query.words, "o")
-    masked = shown and Q(search_entry__words__meets=shown) & _phrases(towns, query.words, "shown")
+    masked = Q(search_entry__words__meets=shown) & _phrases(towns, query.words, "shown") if shown else None
     if user.scope.masked:
         return masked
     full = _tree(towns, query.words, "ox")
@@ -169,10 +169,10 @@ def reasons(case: Dispute, user: User, query: Query) -> list[Reason]:
         return [Reason(_("案号"), [(case.case_no, True)])]
     hidden = case.names_hidden_from(user)
     parties = list(case.parties.all())
-    texts = story(case)
+    texts = [(_("经过"), case.narrative), (_("诉求"), case.demands), (_("地点"), case.place)]
     if hidden:
         names = names_in(parties)
-        texts = [mask_in(text, names) for text in texts]
+        texts = [(label, mask_in(text, names)) for label, text in texts]
     found: list[Reason] = []
     for word in query.words:
         reason = next(_why(case, word, [] if hidden else parties, texts), None)
@@ -181,7 +181,7 @@ def reasons(case: Dispute, user: User, query: Query) -> list[Reason]:
     return found
 
 
-def _why(case: Dispute, word: Word, parties: Sequence[Party], texts: Sequence[str]) -> Iterator[Reason]:
+def _why(case: Dispute, word: Word, parties: Sequence[Party], texts: Sequence[tuple[str, str]]) -> Iterator[Reason]:
     for party in parties:
         for label, name in _named(party):
             pieces = marked(name, [word.text])
@@ -198,10 +198,10 @@ def _why(case: Dispute, word: Word, parties: Sequence[Party], texts: Sequence[st
         for label, name in _named(party):
             if any(exact[1:] in spellings(without_dots(name)) for exact in word.exact if exact.startswith("p")):
                 yield Reason(label, [(name, True)])
-    for text in texts:
+    for label, text in texts:
         pieces = marked(text, [word.text], around=AROUND)
         if pieces:
-            yield Reason(_("经过"), pieces)
+            yield Reason(label, pieces)
     if word.number:
         yield Reason(_("案号"), [(case.case_no, True)])
 

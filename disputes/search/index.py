@@ -69,14 +69,9 @@ def names_in(parties: Sequence[Party]) -> list[str]:
     return list(dict.fromkeys([*names, *(name.replace("·", "") for name in names)]))
 
 
-def story(case: Dispute) -> list[str]:
-    """The texts of the case that are searched: what happened, what is asked for, where."""
-    return [text for text in (case.narrative, case.demands, case.place) if text]
-
-
 def _entry(case: Dispute, parties: Sequence[Party]) -> SearchEntry:
     names = names_in(parties)
-    told = "|".join(story(case))
+    told = "|".join((case.narrative, case.demands, case.place))
     full = searchable("|".join([*names, told]))[0]
     shown = searchable(mask_in(told, names))[0]
     seen = pairs(shown)

@@ -28,7 +28,7 @@ class Meets(Lookup):
     lookup_name = "meets"
     prepare_rhs = False
 
-    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
+    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:  # type: ignore[override]
         if connection.vendor == "postgresql":
             lhs, params = self.process_lhs(compiler, connection)
             said, asked = _array(f"string_to_array({lhs}, ' ')", self.rhs)
@@ -67,7 +67,8 @@ class EntryQuerySet(models.QuerySet["SearchEntry"]):
     def store(self, rows: Iterable[SearchEntry]) -> None:
         """Write the rows, over those of the same cases."""
         fields = ["words", "full", "shown"]
-        self.bulk_create(rows, batch_size=500, update_conflicts=True, unique_fields=["dispute"], update_fields=fields)
+        made: list[Any] = list(rows)
+        self.bulk_create(made, batch_size=500, update_conflicts=True, unique_fields=["dispute"], update_fields=fields)
 
 
 class SearchEntry(models.Model):

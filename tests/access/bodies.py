@@ -103,7 +103,7 @@ def form_of(facts: dict[str, Any]) -> dict[str, Any]:
 def body(county: County, address: Address, method: str, relation: str, actor: str) -> dict[str, Any]:
     """Keyword arguments of the test client's request: a complete body in the address's own format."""
     if address.route in ("search/", "api/v1/search/"):
-        return {"data": {"q": "草场"}}  # stands in the story of every case
+        return {"data": {"q": "争执不下"}}  # stands in the story of every case
     if method not in {"POST", "PATCH", "PUT"}:
         return {}
     user = county.actors[actor]

@@ -9,7 +9,8 @@ from django.core.management import call_command
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from disputes.models import Dispute
+from disputes.bulk import Draft, write_cases
+from disputes.models import Dispute, rules_on
 from disputes.search import find, index
 from disputes.search.models import SearchEntry
 from disputes.search.text import BadQuery, pairs, plain, read, searchable
@@ -288,6 +289,18 @@ def test_splitting_merging_reopening_and_voiding_keep_cases_found(w) -> None:
     done.perform("reopen", by=w.assistant, at=NOW, reason="又吵", report="界桩又被拔了")
     everything = {case.case_no, other.case_no, part.case_no, done.case_no}
     assert set(numbers(w.officer, "mwl")) == everything == set(numbers(w.officer, "6021"))
+    agrees_with_the_tables()
+
+
+def test_cases_written_in_bulk_are_found(w) -> None:
+    facts = {"village": w.village, "type_l1": "09", "type_l2": "0905", "source": "06", "found_on": NOW.date()}
+    draft = Draft.register(
+        case_no="620623-103-2026-0007", by=w.assistant, at=NOW, desk=w.committee, rules=rules_on(NOW.date()),
+        facts=facts | {"narrative": "两家为界桩争执", "tier": 1}, parties=[dict(PARTY_A), dict(TIBETAN, side="B")],
+    )  # fmt: skip
+    write_cases([draft])
+    for typed in ("马文林", "zxdz", "6021", "界桩", "7号"):
+        assert numbers(w.officer, typed) == ["620623-103-2026-0007"], typed
     agrees_with_the_tables()
 
 
