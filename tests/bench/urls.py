@@ -18,4 +18,5 @@ urlpatterns = [
     path("bench/inbox/", floors.inbox),
     path("bench/home/", floors.home),
     path("bench/ledger/", floors.ledger),
+    path("bench/dashboard/", floors.dashboard),
 ]
