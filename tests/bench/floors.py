@@ -28,6 +28,7 @@ from disputes.safe.models import Task
 from disputes.sessions.models import Session
 from disputes.whistles.models import Call
 from followups.models import Notice, ReturnVisit
+from ledgers.dashboard.models import MonthlyFigure, MonthSum
 from ledgers.month import Month
 
 PLACE = "township__short_name village__short_name handler__name"
@@ -235,3 +236,30 @@ def home(request):
         "notices": list(notices.values(*HOME_NOTICE)[:6]),
     }  # fmt: skip
     return HttpResponse(render_to_string("bench/home.html", context))
+
+
+def dashboard(request):
+    """The year of a county from its stored sums: two statements, plain additions, tables of as many numbers."""
+    places = [f"county/{pk}" for pk in request.user.scope.counties]
+    months = dict(MonthSum.objects.filter(place__in=places, month__lte="2026-12").values_list("month", "counts"))
+    towns = MonthSum.objects.filter(place__startswith="town/", month__range=("2026-01", "2026-12"))
+    inside = {}
+    for place, counts in towns.values_list("place", "counts"):
+        inside.setdefault(place, []).append(counts)
+    typed = list(MonthlyFigure.objects.filter(month__startswith="2026").values_list("month", "calls", "incidents"))
+
+    def total(counts, key):
+        groups = counts.get(key, {}).values()
+        return sum(sum(n.values()) if isinstance(n, dict) else n for n in groups)
+
+    keys = "opened left settled relapses missed reach answers duties calls waits accepted".split()
+    sums = {key: sum(total(counts, key) for counts in months.values()) for key in keys}
+    year = [[month, *(total(counts, key) for key in keys[:3])] for month, counts in sorted(months.items())[-12:]]
+    areas = [[place, *(sum(total(c, key) for c in rows) for key in keys[:3])] for place, rows in inside.items()]
+    groups = [[key, n] for key in keys for counts in list(months.values())[-1:] for n in counts.get(key, {})]
+    tables = [year, year, year, areas, groups, typed[:12], groups[:12], groups[:12], groups[:12]]
+    context = {
+        "rates": [{"name": key, "top": n, "bottom": n} for key, n in sums.items()],
+        "tables": [{"name": n, "rows": rows} for n, rows in enumerate(tables)],
+    }
+    return HttpResponse(render_to_string("bench/dashboard.html", context))

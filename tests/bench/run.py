@@ -191,6 +191,8 @@ def measure(sites: list[Site]) -> list[dict[str, Any]]:
         rows += [row for site in sites for row in outbox(site) if row["row"] in ONLY]
     if "monthly report" in ONLY:
         rows += [row for site in sites for row in months(site)]
+    if not ONLY or "dashboard" in ONLY:
+        rows += [row for site in sites for row in figures(site)]
     if ONLY:
         return rows
     for site in sites:
@@ -269,6 +271,26 @@ def months(site: Site) -> list[dict[str, Any]]:
     )
     took = json.loads(run.stdout.splitlines()[-1])
     return [result("monthly report", site.backend, site.size, *took["report"], 3)]
+
+
+def figures(site: Site) -> list[dict[str, Any]]:
+    """The year of a county beside its stored sums, rendered bare; once more while one village is behind."""
+
+    def told(*words: str) -> dict[str, float]:
+        command = [sys.executable, "-m", "tests.bench.figures", *words]
+        run = subprocess.run(command, env=site.env, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True)
+        return json.loads(run.stdout.splitlines()[-1])
+
+    rows, client = [], site.client("supervisor1")
+    page, floor = (lambda i: ("GET", "/dashboard/?period=2026", None)), (lambda i: ("GET", "/bench/dashboard/", None))
+    counted = told()
+    say(f"{site.backend}, {site.size:,} disputes: {counted['units']} units counted in {counted['seconds']:.1f} s")
+    for name, goal, words in (("dashboard", 3, ()), ("dashboard, one village just changed", 10, ("--behind",))):
+        if words:
+            told(*words)
+        a, b = alternate(client, page, floor, range(EACH + 1))
+        rows.append(result(name, site.backend, site.size, statistics.median(a), statistics.median(b), goal))
+    return rows
 
 
 def peak_memory(site: Site) -> float:

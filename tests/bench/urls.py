@@ -19,4 +19,5 @@ urlpatterns = [
     path("bench/home/", floors.home),
     path("bench/ledger/", floors.ledger),
     path("bench/ledger/page/", ledgers.page),
+    path("bench/dashboard/", floors.dashboard),
 ]

@@ -158,6 +158,8 @@ PAGES = [
     "/notices/?by=case",
     "/me/notices/",
     "/ledger/",
+    "/dashboard/?period=2026-03",
+    "/dashboard/list/opened/?period=2026-03",
     "/villages/",
 ]
 PAGES += ["/villages/gaps/", "/me/", "/me/password/", "/help/", "/nowhere/"]

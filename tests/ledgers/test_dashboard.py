@@ -154,6 +154,15 @@ def test_whose_business_it_is_not_reads_a_sentence(w, client: Client) -> None:
 
 
 @pytest.mark.django_db
+def test_another_township_counts_nothing_of_it(cases, client: Client) -> None:
+    client.force_login(cases.far_officer)
+    assert client.get(f"/dashboard/list/opened/?{MARCH}").status_code == 403  # leads nothing
+    client.force_login(cases.far_centre)
+    assert client.get(f"/dashboard/list/opened/?{MARCH}").context["page"].paginator.count == 0
+    assert client.get(f"/api/v1/rates/?{MARCH}").json()["rates"][2]["denominator"]["n"] == 0
+
+
+@pytest.mark.django_db
 def test_a_print_says_who_and_when_and_is_logged(cases, client: Client) -> None:
     client.force_login(cases.supervisor)
     page = client.get(f"/dashboard/?{MARCH}&print=1").content.decode()
