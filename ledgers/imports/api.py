@@ -35,15 +35,15 @@ class ImportBody(Strict):
     file = serializers.FileField(allow_empty_file=True, help_text=_("旧台账，xlsx、xls 或 csv，最多 20 MB"))
 
 
-class ColumnBody(Strict):
+class ImportColumnBody(Strict):
     label = Text(max_length=200, help_text=_("文件里的列名"))
     target = Pick([("", _("不要这一列")), *((t.key, t.label) for t in mapping.TARGETS)], allow_blank=True)
 
 
-class ColumnsBody(Strict):
+class ImportColumnsBody(Strict):
     """What the columns are; those that are not named stay as proposed."""
 
-    columns = ColumnBody(many=True, required=False)
+    columns = ImportColumnBody(many=True, required=False)
     tier = serializers.ChoiceField(Tier.choices, required=False, help_text=_("这是哪一级的台账"))
     year = Whole(required=False, min_value=1980, max_value=2100, help_text=_("没有年份的日期用这一年"))
     month = Whole(required=False, min_value=1, max_value=12, help_text=_("没有月份的日期用这个月"))
@@ -52,7 +52,7 @@ class ColumnsBody(Strict):
     )
 
 
-class ColumnShown(serializers.Serializer):
+class ImportColumnShown(serializers.Serializer):
     label = serializers.CharField()
     target = serializers.CharField(allow_blank=True, help_text=_("空的是不要这一列"))
 
@@ -68,27 +68,27 @@ class ImportShown(serializers.Serializer):
     ready = serializers.IntegerField(help_text=_("可以入库、已入库"))
     refused = serializers.IntegerField(help_text=_("退回"))
     skipped = serializers.IntegerField(help_text=_("空行、表头、合计"))
-    columns = ColumnShown(many=True)
+    columns = ImportColumnShown(many=True)
     notices = serializers.ListField(child=serializers.CharField())
     error = serializers.CharField(allow_blank=True)
     created_at = serializers.DateTimeField()
 
 
-class ProblemShown(serializers.Serializer):
+class ImportProblemShown(serializers.Serializer):
     column = serializers.CharField(allow_blank=True)
     code = serializers.CharField()
     text = serializers.CharField()
 
 
-class LineShown(serializers.Serializer):
+class ImportLineShown(serializers.Serializer):
     sheet = serializers.CharField()
     line = serializers.IntegerField(help_text=_("第几行，从 1 数"))
     verdict = serializers.ChoiceField(ImportRow.Verdict.choices)
-    problems = ProblemShown(many=True)
-    notices = ProblemShown(many=True)
+    problems = ImportProblemShown(many=True)
+    notices = ImportProblemShown(many=True)
 
 
-class LinesQuery(Strict):
+class ImportLinesQuery(Strict):
     verdict = Pick(ImportRow.Verdict.choices, required=False)
 
 
@@ -161,26 +161,26 @@ class Imports(Room):
         return Response(show(self._find(uid)))
 
     @extend_schema(
-        operation_id="imports_lines", summary=_("各行的检查结果"), parameters=[UID, LinesQuery, *PAGES],
-        responses=LineShown(many=True),
+        operation_id="imports_lines", summary=_("各行的检查结果"), parameters=[UID, ImportLinesQuery, *PAGES],
+        responses=ImportLineShown(many=True),
     )  # fmt: skip
     @action(detail=True, pagination_class=Numbered)
     def lines(self, request: Request, uid: str) -> Response:
-        batch, asked = self._find(uid), self.asked(LinesQuery)
+        batch, asked = self._find(uid), self.asked(ImportLinesQuery)
         return self.page(batch.lines.filter(**asked).order_by("pk"), lambda row: show_line(batch, row))
 
     @extend_schema(
         operation_id="imports_check",
         summary=_("按这些列检查"),
         parameters=[UID],
-        request=ColumnsBody,
+        request=ImportColumnsBody,
         responses=ImportShown,
     )
     @action(detail=True, methods=["post"])
     @idempotent
     def check(self, request: Request, uid: str) -> Response:
         batch = self._find(uid)
-        sent = self.checked(ColumnsBody, request.data)
+        sent = self.checked(ImportColumnsBody, request.data)
         columns = {row["label"]: row["target"] for row in sent.pop("columns", [])}
         unknown = [label for label in columns if label not in batch.mapping]
         if unknown:

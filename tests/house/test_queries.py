@@ -63,7 +63,7 @@ LISTS: dict[str, tuple[str, int]] = {
     "notices/": ("officer", 10),
     "me/notices/": ("officer", 10),
     "manage/reminders/": ("sysadmin", 14),
-    "imports/": ("officer", 9),
+    "imports/": ("officer", 8),
     "api/v1/imports/": ("officer", 11),
     "ledger/": ("officer", 22),
     "manage/ledger-columns/": ("sysadmin", 6),

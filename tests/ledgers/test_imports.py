@@ -13,8 +13,9 @@ from pathlib import Path
 import openpyxl
 import pytest
 from django.core.files.base import ContentFile
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 
+from audit.models import AccessLog
 from disputes.models import Dispute, MoveRefused, NotYours, PartySecret, Round
 from followups.models import Reminder
 from followups.pump import pump_once
@@ -22,6 +23,7 @@ from ledgers.imports import checking, doors, reading, writing
 from ledgers.imports.doors import take_file
 from ledgers.imports.mending import write_mend
 from ledgers.imports.models import ImportBatch, ImportFile, ImportRow, clear
+from ledgers.jobs.running import run_waiting
 from ledgers.month import Ledger, Month, rounds_of
 from tests import factories as f
 from villages.models import Code
@@ -376,3 +378,81 @@ def test_a_day_without_a_year_needs_one_from_somewhere():
 def test_what_became_of_it_is_read_from_its_words(text, wanted):
     kind, result = checking.what_became(text)
     assert kind == wanted[0] and result == wanted[1][:12]
+
+
+# --- pages --------------------------------------------------------------------------------------------------------------
+def test_wrong_columns_get_a_sentence_and_keep_what_was_chosen(client, w):
+    batch = upload(w.supervisor, "台账.xlsx", sheet([HEAD, line(1)]))
+    client.force_login(w.supervisor)
+    sent = {f"c{n}": target for n, target in enumerate(batch.mapping.values())} | {"tier": "2", "year": "25"}
+    answer = client.post(f"/imports/{batch.uid}/columns/", sent)
+    assert answer.status_code == 422 and "年份写 1980 到 2100" in answer.content.decode()
+    sent |= {"year": "2025", "c7": ""}
+    answer = client.post(f"/imports/{batch.uid}/columns/", sent)
+    assert answer.status_code == 422 and "还没有指明哪一列是“简要情况”" in answer.content.decode()
+    assert client.post(f"/imports/{batch.uid}/columns/", sent | {"c7": "narrative"}).status_code == 302
+    batch.refresh_from_db()
+    assert (batch.state, batch.tier, batch.year) == ("checking", 2, 2025)
+
+
+def test_the_pages_from_the_upload_to_the_undo(client, w):
+    client.force_login(w.supervisor)
+    content = sheet([HEAD, line(1), line(2, 简要情况=""), ["合计"]])
+    answer = client.post("/imports/", {"file": ContentFile(content, name="台账.xlsx")})
+    assert answer.status_code == 302
+    url = answer["Location"]
+    batch = ImportBatch.objects.get()
+    sent = {f"c{n}": target for n, target in enumerate(batch.mapping.values())} | {"tier": "1"}
+    client.post(f"{url}columns/", sent)
+    assert "排队中" in client.get(url).content.decode()
+    run_waiting(30)
+    page = client.get(url).content.decode()
+    assert "文件 4 行 = 入库 1 + 退回 1 + 空行等 2" in page and "没有写简要情况" in page
+    mend = client.get(f"{url}mend/")
+    assert mend.status_code == 200 and AccessLog.objects.filter(action="export").exists()
+    assert client.post(f"{url}commit/").status_code == 302
+    run_waiting(30)
+    page = client.get(url + "?show=ready").content.decode()
+    assert "620623-103-2025-L0001" in page and "整批撤销" in page
+    assert client.post(f"{url}undo/").status_code == 302
+    run_waiting(30)
+    assert "已撤销" in client.get(url).content.decode() and not Dispute.objects.exists()
+
+
+def test_a_bad_file_gets_a_sentence_beside_the_field(client, w):
+    client.force_login(w.supervisor)
+    answer = client.post("/imports/", {"file": ContentFile(b"<html></html>", name="台账.xlsx")})
+    assert answer.status_code == 422 and "对不上" in answer.content.decode()
+    assert client.post("/imports/").status_code == 422
+
+
+def test_the_command_checks_and_with_commit_writes(w, tmp_path, capsys):
+    path = tmp_path / "台账.xlsx"
+    path.write_bytes(sheet([HEAD, line(1), line(2, 排查日期="正月初八")]))
+    call_command("import_ledger", str(path), "--as", "supervisor")
+    told = capsys.readouterr()
+    assert "文件 3 行 = 入库 1 + 退回 1 + 空行等 1" in told.out and "第 3 行 排查日期" in told.err
+    assert not Dispute.objects.exists()
+    call_command("import_ledger", str(path), "--as", "supervisor", "--commit")
+    assert Dispute.objects.visible_to(w.assistant).count() == 1
+    with pytest.raises(CommandError, match="没有账号"):
+        call_command("import_ledger", str(path), "--as", "nobody_known")
+
+
+def test_the_api_walks_the_same_way(client, w):
+    client.force_login(w.supervisor)
+    content = sheet([HEAD, line(1)])
+    answer = client.post("/api/v1/imports/", {"file": ContentFile(content, name="台账.xlsx")})
+    assert answer.status_code == 201, answer.content
+    url = f"/api/v1/imports/{answer.json()['uid']}/"
+    body = {"columns": [{"label": "备注", "target": ""}], "year": 2025}
+    assert client.post(f"{url}check/", body, content_type="application/json").status_code == 200
+    run_waiting(30)
+    told = client.get(url).json()
+    assert (told["state"], told["ready"], told["refused"], told["skipped"]) == ("checked", 1, 0, 1)
+    assert client.get(f"{url}lines/?verdict=ready").json()["results"][0]["line"] == 2
+    assert client.post(f"{url}commit/", content_type="application/json").status_code == 200
+    run_waiting(30)
+    assert client.get(url).json()["state"] == "released"
+    assert client.post(f"{url}undo/", content_type="application/json").json()["state"] == "clearing"
+    assert client.post(f"{url}commit/", content_type="application/json").status_code == 409

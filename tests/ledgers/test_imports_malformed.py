@@ -125,7 +125,7 @@ HOSTILE = {
     "book.xls": (workbook, "对不上"),
     "program.csv": (lambda: b"MZ\x90\x00" + bytes(100), "对不上"),
     "latin.csv": (lambda: b"\xff\x81\xff,\x80\x80", "认不出来"),
-    "empty_rows.xlsx": (empty_rows, "太"),
+    "empty_rows.xlsx": (empty_rows, "没有内容"),
     "last_row.xlsx": (last_row, "太"),
     "laughs.xlsx": (laughs, "内部结构"),
     "bomb.xlsx": (bomb, "太大"),
@@ -153,12 +153,11 @@ def test_a_hostile_file_gets_a_sentence_in_bounded_time_and_memory(name):
     except FileRefused as refused:
         assert word in str(refused)
     else:
-        # formats of a whole column are nobody's attack: where they are read, nothing of them is
-        assert name == "empty_rows.xlsx"
+        raise AssertionError(f"{name} was read")
     assert time.monotonic() - began < reading.READER_SECONDS  # and what it may hold is bounded: see below
 
 
-@pytest.mark.parametrize("deed", ["open('{path}', 'w').write('x')", "bytearray(500 * 2**20)"])
+@pytest.mark.parametrize("deed", ["print('x', file=open('{path}', 'w'), flush=True)", "bytearray(500 * 2**20)"])
 def test_the_reader_has_bounds(tmp_path, deed):
     """After its limits stand it can neither write a file nor hold half a gigabyte."""
     code = (
