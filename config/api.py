@@ -13,6 +13,7 @@ import disputes.whistles.api
 import followups.api
 import followups.handing.api
 import ledgers.api
+import ledgers.exports.api
 import villages.api
 
 router = SimpleRouter()
@@ -29,6 +30,7 @@ ROOMS = (
     followups.handing.api,
     config.todo_api,
     ledgers.api,
+    ledgers.exports.api,
 )
 for room in ROOMS:
     for prefix, viewset, basename in room.routes:

@@ -25,6 +25,8 @@ from followups.counselling.models import CounsellingReferral
 from followups.handing.models import HandOver
 from followups.models import Heartbeat, Notice
 from followups.reactions import react
+from ledgers.exports.models import Export
+from ledgers.jobs.models import Job
 from tests import factories
 from tests.samples import PNG
 from villages.models import Area, Code, Office, Role, User
@@ -165,8 +167,10 @@ class County:
         Heartbeat.objects.create(name="pump", at=self.now + dt.timedelta(days=1))
         self.notices = {}
         self.filters = {}
+        self.exports = {}
         for name, user in self.actors.items():
             if user:
+                self.exports[name] = self._export(user)
                 self.notices[name] = Notice.objects.create(
                     user=user, dispute=self.cases["own_village"], kind="return", created_at=self.now
                 )
@@ -175,12 +179,19 @@ class County:
         self.notices["others"] = Notice.objects.create(
             user=stranger, dispute=self.cases["other_township"], kind="return", created_at=self.now
         )
+        self.exports["others"] = self._export(stranger)
         self.filters["others"] = SavedFilter.objects.create(user=stranger, name="别人的", query="status=waiting")
 
     def disable(self) -> None:
         """Once their session is there: the account of `disabled` ends."""
         self.w.disabled.is_active = False
         self.w.disabled.save(update_fields=["is_active"])
+
+    def _export(self, user: User) -> Export:
+        """One that waits for a worker."""
+        job = Job.objects.create(kind="export", owner=user, created_at=self.now, queued_at=self.now)
+        facts = {"format": "csv", "month": "2026-03", "layout": "default", "layout_name": "台账", "purpose": "report"}
+        return Export.objects.create(owner=user, job=job, state="making", reason="月报", asked_at=self.now, **facts)
 
     # --- making -------------------------------------------------------------------------------------------------------
     def _case(self, relation: str) -> Dispute:
@@ -345,6 +356,10 @@ class County:
             case "file":
                 shared = self.files.get("other_county" if relation == "crossed" else relation)
                 return shared.uid if shared else uuid.UUID(int=1)
+            case "uid" if kind_of(route) == "mine":
+                asked = self.exports.get("others" if relation == "others" else self._someone(actor))
+                thing = asked.job if asked and route.startswith("jobs/") else asked
+                return uuid.UUID(int=1) if missing or thing is None else thing.uid
             case "uid" if kind_of(route) == "referral":
                 sent = self.referrals.get(relation)
                 return sent.uid if sent else uuid.UUID(int=1)
@@ -444,6 +459,8 @@ def kind_of(route: str) -> str:
         return "referral"
     if route.removeprefix("api/v1/").startswith("counselling/<uid>"):
         return "counselling"
+    if route.removeprefix("api/v1/").startswith(("exports/<uid>", "jobs/<uid>")):
+        return "mine"
     if "notices/<pk>" in route or "saved/<pk>" in route or "saved-filters/<pk>" in route:
         return "mine"
     if route.startswith("manage/postings/"):
