@@ -10,6 +10,7 @@ from audit.models import Action, record
 from config import demo
 from config.demo.bulk import fill
 from config.demo.county import County, build
+from config.demo.exports import take_out
 from config.demo.handing import leave_behind
 from config.demo.history import SHANGHAI, History
 from config.demo.staged import stories
@@ -41,6 +42,7 @@ def load(*, disputes: int, seed: int, password: str, today: dt.date) -> County:
             history.start(ordinary(history, number))
         history.run()
         leave_behind(history)
+        take_out(history)
         # What came before the last working day has been read: the badges show what is new.
         new = dt.datetime.combine(history.last_workday(today), dt.time(0), SHANGHAI)
         Notice.objects.filter(created_at__lt=new).mark_read(history.end)

@@ -191,7 +191,7 @@ def _json(county: County, route: str, case: Dispute, username: str, today: str) 
             "api/v1/reminders/retry/": {"channel": "app", "pk": 99999},
             "api/v1/instructions/": {"case_no": case.case_no, **INSTRUCTION, "due_on": today},
             "api/v1/instructions/<pk>/answer/": {"words": "明天开会"},
-            "api/v1/exports/": {"month": f"{county.now:%Y-%m}", **EXPORT},
+            "api/v1/exports/": {"month": f"{timezone.localtime(county.now):%Y-%m}", **EXPORT},
             "api/v1/exports/<uid>/decide/": {"allowed": True},
             "api/v1/saved-filters/": {"name": "新的", "query": "status=waiting"},
             "api/v1/visits/": {"village": county.w.village.code, "visited_on": today},

@@ -22,6 +22,8 @@ from disputes.sessions.models import Venue
 from followups.handing.models import HandOver
 from followups.models import Mute, Notice, Reminder
 from followups.reactions import react
+from ledgers.exports.models import Export
+from ledgers.jobs.models import Job
 from tests import factories
 from tests.access.inventory import addresses
 from villages.models import Role
@@ -62,7 +64,8 @@ LISTS: dict[str, tuple[str, int]] = {
     "me/notices/": ("officer", 10),
     "manage/reminders/": ("sysadmin", 14),
     "ledger/": ("officer", 20),
-    "ledger/download/": ("officer", 19),
+    "exports/": ("officer", 12),
+    "api/v1/exports/": ("officer", 9),
     "api/v1/areas/": ("officer", 9),
     "api/v1/offices/": ("officer", 9),
     "api/v1/me/": ("officer", 9),
@@ -99,6 +102,8 @@ NO_LISTS = {
     "referrals/new/",
     "referrals/in/",
     "counselling/new/",
+    "ledger/download/",
+    "exports/new/",
     "manage/",
     "manage/people/new/",
     "manage/offices/new/",
@@ -120,6 +125,9 @@ NO_LISTS = {
 def more(w: SimpleNamespace, n: int) -> None:
     """One more of everything that a list can show."""
     at = timezone.now()
+    facts = {"format": "csv", "month": "2026-03", "layout": "default", "layout_name": "台账", "purpose": "report"}
+    job = Job.objects.create(kind="export", owner=w.officer, created_at=at, queued_at=at)
+    Export.objects.create(owner=w.officer, job=job, state="making", reason="月报", asked_at=at, **facts)
     case = factories.register(w, at=at)
     done = factories.register(w, at=at)
     done.perform("take_up", by=w.assistant, at=at, handler=w.assistant)

@@ -384,9 +384,7 @@ def calc() -> str | None:
 @pytest.mark.slow
 def test_libreoffice_opens_it(w, cases, client, tmp_path):
     if calc() is None:
-        pytest.skip(
-            "NOT CHECKED: no LibreOffice Calc to open the xlsx; apt-get install libreoffice-calc-nogui"
-        )
+        pytest.skip("NOT CHECKED: no LibreOffice Calc to open the xlsx; apt-get install libreoffice-calc-nogui")
     content = body(fetch(client, w.officer))
     (tmp_path / "x.xlsx").write_bytes(content)
     profile = f"-env:UserInstallation=file://{tmp_path}/office"
