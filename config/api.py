@@ -19,6 +19,7 @@ import ledgers.dashboard.api
 import ledgers.imports.api
 import ledgers.layouts.api
 import ledgers.months.api
+import ledgers.exports.api
 import villages.api
 
 router = SimpleRouter()
@@ -41,6 +42,7 @@ ROOMS = (
     ledgers.dashboard.api,
     ledgers.imports.api,
     ledgers.months.api,
+    ledgers.exports.api,
 )
 for room in ROOMS:
     for prefix, viewset, basename in room.routes:

@@ -11,6 +11,7 @@ from config import demo
 from config.demo.bulk import fill
 from config.demo.county import County, build
 from config.demo.figures import type_in
+from config.demo.exports import take_out
 from config.demo.handing import leave_behind
 from config.demo.history import SHANGHAI, History
 from config.demo.imports import bring_an_old_ledger
@@ -50,6 +51,7 @@ def load(*, disputes: int, seed: int, password: str, today: dt.date) -> County:
         if disputes <= BULK_ABOVE:  # a county of a hundred thousand cases signs its own months
             hand_in(history)
         lay_out(history)
+        take_out(history)
         # What came before the last working day has been read: the badges show what is new.
         new = dt.datetime.combine(history.last_workday(today), dt.time(0), SHANGHAI)
         Notice.objects.filter(created_at__lt=new).mark_read(history.end)

@@ -235,10 +235,12 @@ class Export(models.Model):
         unmasked: bool = False,
         desk: str = "",
         request: HttpRequest | None = None,
+        wait: bool = True,
     ) -> Export:
         """A new export: made at once when it is small, else by a worker, or when a second person has allowed it.
 
-        `desk` is the code of the office whose cases leave unmasked; needed only by who works at several.
+        `desk` is the code of the office whose cases leave unmasked; needed only by who works at several. Without `wait`
+        a worker makes the small ones, too: a caller within a transaction must not hold it for so long.
         Raises FactsMissing, Unknown, NotYours, or MoveRefused with the sentence.
         """
         if not by.scope.has(*LEDGER_ROLES):
@@ -276,7 +278,8 @@ class Export(models.Model):
             else:
                 row = cls.objects.create(**told, state=cls.State.MAKING, job=_job(by, at, ledger.count))
             row._log("ask", by=by, at=at, request=request, rows=ledger.count, people=people)
-        row._make_at_once()
+        if wait:
+            row._make_at_once()
         return row
 
     @staticmethod

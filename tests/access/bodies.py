@@ -19,6 +19,7 @@ from tests.access.inventory import Address
 from tests.samples import PNG
 
 REASON = {"reason": "核实情况"}
+EXPORT = {"format": "csv", "purpose": "report", "reason": "月报"}
 INSTRUCTION = {"kind": "supervise", "words": "抓紧办理"}
 
 
@@ -213,6 +214,8 @@ def _json(county: County, route: str, case: Dispute, username: str, today: str) 
             "api/v1/reminders/retry/": {"channel": "app", "pk": 99999},
             "api/v1/instructions/": {"case_no": case.case_no, **INSTRUCTION, "due_on": today},
             "api/v1/instructions/<pk>/answer/": {"words": "明天开会"},
+            "api/v1/exports/": {"month": f"{timezone.localtime(county.now):%Y-%m}", **EXPORT},
+            "api/v1/exports/<uid>/decide/": {"allowed": True},
             "api/v1/saved-filters/": {"name": "新的", "query": "status=waiting"},
             "api/v1/saved-ledgers/": {"name": "新的", "query": "status=open&profile=village"},
             "api/v1/ledger-profiles/": {
@@ -350,6 +353,8 @@ def _form(county: County, route: str, case: Dispute, username: str, today: str) 
         "captures/<uid>/settle/": {"spot-version": 1},
         "captures/<uid>/": {"words": "渠口又吵", "version": 1},
         "triage/<uid>/": {"sort": "none", "version": 1, **REASON},
+        "exports/new/": {**EXPORT, "layout": "default"},
+        "exports/<uid>/decide/": {"allowed": "yes"},
         "disputes/saved/": {"name": "新的", "query": "status=waiting"},
         "ledger/saved/": {"name": "新的", "query": "status=open"},
         "manage/ledger-columns/new/": {"name": "新的", "at_no": "1", "at_case_no": "2"},

@@ -29,6 +29,8 @@ from followups.reactions import react
 from ledgers.imports.models import ImportBatch, may_import
 from ledgers.imports.reading import Sheet
 from ledgers.layouts.models import LedgerProfile, Picked, SavedLedger
+from ledgers.exports.models import Export
+from ledgers.jobs.models import Job
 from tests import factories
 from tests.samples import PNG
 from villages.models import Area, Code, Office, Role, User
@@ -170,8 +172,10 @@ class County:
         Heartbeat.objects.create(name="pump", at=self.now + dt.timedelta(days=1))
         self.notices = {}
         self.filters = {}
+        self.exports = {}
         for name, user in self.actors.items():
             if user:
+                self.exports[name] = self._export(user)
                 self.notices[name] = Notice.objects.create(
                     user=user, dispute=self.cases["own_village"], kind="return", created_at=self.now
                 )
@@ -188,6 +192,7 @@ class County:
         self.ledger_layout = LedgerProfile.objects.make(
             by=w.sysadmin, at=self.now, name="本县台账", picked=[Picked("no"), Picked("case_no")]
         )
+        self.exports["others"] = self._export(stranger)
         self.filters["others"] = SavedFilter.objects.create(user=stranger, name="别人的", query="status=waiting")
 
         self.imports = {name: self._import(user) for name, user in self.actors.items() if user and may_import(user)}
@@ -207,6 +212,12 @@ class County:
         """Once their session is there: the account of `disabled` ends."""
         self.w.disabled.is_active = False
         self.w.disabled.save(update_fields=["is_active"])
+
+    def _export(self, user: User) -> Export:
+        """One that waits for a worker."""
+        job = Job.objects.create(kind="export", owner=user, created_at=self.now, queued_at=self.now)
+        facts = {"format": "csv", "month": "2026-03", "layout": "default", "layout_name": "台账", "purpose": "report"}
+        return Export.objects.create(owner=user, job=job, state="making", reason="月报", asked_at=self.now, **facts)
 
     # --- making -------------------------------------------------------------------------------------------------------
     def _case(self, relation: str) -> Dispute:
@@ -377,6 +388,10 @@ class County:
             case "file":
                 shared = self.files.get("other_county" if relation == "crossed" else relation)
                 return shared.uid if shared else uuid.UUID(int=1)
+            case "uid" if kind_of(route) == "mine":
+                asked = self.exports.get("others" if relation == "others" else self._someone(actor))
+                thing = asked.job if asked and route.startswith("jobs/") else asked
+                return uuid.UUID(int=1) if missing or thing is None else thing.uid
             case "uid" if kind_of(route) == "referral":
                 sent = self.referrals.get(relation)
                 return sent.uid if sent else uuid.UUID(int=1)
@@ -487,7 +502,7 @@ def kind_of(route: str) -> str:
         return "referral"
     if route.removeprefix("api/v1/").startswith("counselling/<uid>"):
         return "counselling"
-    if "imports/<uid>" in route:
+    if route.removeprefix("api/v1/").startswith(("exports/<uid>", "imports/<uid>", "jobs/<uid>")):
         return "mine"
     if any(f"{name}/<pk>" in route for name in ("notices", "saved", "saved-filters", "saved-ledgers")):
         return "mine"

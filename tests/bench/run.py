@@ -30,7 +30,7 @@ from urllib.parse import quote, urlencode, urlsplit
 import psycopg2
 
 from tests.bench import search
-from tests.bench.prepare import MONTH, PASSWORD
+from tests.bench.prepare import PASSWORD
 
 ROOT = Path(__file__).resolve().parents[2]
 RESULTS = ROOT / "var" / "bench" / "results.json"
@@ -187,6 +187,8 @@ def measure(sites: list[Site]) -> list[dict[str, Any]]:
                 kept[1].extend(pair[1])
     for (name, size), (ours_ms, floor_ms) in found.items():
         rows.append(result(name, backend, size, statistics.median(ours_ms), statistics.median(floor_ms), goals[name]))
+    if "export through the worker" in ONLY:
+        rows += [row for site in sites for row in exports(site)]
     if "reminder sweep" in ONLY or "in-app notices" in ONLY:
         rows += [row for site in sites for row in outbox(site) if row["row"] in ONLY]
     if "monthly report" in ONLY:
@@ -196,12 +198,7 @@ def measure(sites: list[Site]) -> list[dict[str, Any]]:
     if ONLY:
         return rows
     for site in sites:
-        client = site.client("supervisor1")
-        query = f"?month={MONTH}"
-        export = ("GET", f"/ledger/download/{query}", None)
-        floor_call = ("GET", f"/bench/ledger/{query}", None)
-        a, b = alternate(client, lambda i, c=export: c, lambda i, c=floor_call: c, range(ROUNDS + 1))
-        rows.append(result("ledger export", backend, site.size, statistics.median(a), statistics.median(b), 2))
+        rows += exports(site)
         rows += papers(site)
         rows += outbox(site)
         rows += months(site)
@@ -293,18 +290,23 @@ def figures(site: Site) -> list[dict[str, Any]]:
     return rows
 
 
+def exports(site: Site) -> list[dict[str, Any]]:
+    """A month through the worker beside the bare query and the fast writer."""
+    took = _exported(site)
+    return [result("export through the worker", site.backend, took["rows"], *took["worker"], 1.5)]
+
+
 def peak_memory(site: Site) -> float:
-    """Megabytes of a process of its own that exports the month."""
-    code = (
-        "import resource, sys; from django.core.management import execute_from_command_line as run; run(sys.argv);"
-        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
-    )
-    output = str(site.folder / "ledger.xlsx")
-    words = ["export_ledger", "--as", "supervisor1", "--month", MONTH, "--output", output]
+    """Megabytes of a process of its own that exports the month as the worker does."""
+    return _exported(site, "--memory")["peak_mb"]
+
+
+def _exported(site: Site, *words: str) -> dict[str, Any]:
     run = subprocess.run(
-        [sys.executable, "-c", code, *words], env=site.env, cwd=ROOT, check=True, capture_output=True, text=True
-    )
-    return int(run.stdout.split()[-1]) / 1024
+        [sys.executable, "-m", "tests.bench.exports", *words],
+        env=site.env, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    return json.loads(run.stdout.splitlines()[-1])
 
 
 # --- databases and servers -------------------------------------------------------------------------------------------

@@ -246,6 +246,8 @@ def test_its_dates_fill_the_column_of_the_county_s_ledger(w):
     told = {row["case_no"]: cells(row, COUNTY)[6] for row in ledger.rows(ledger.all_ids())}
     day = timezone.localdate(now).isoformat()
     assert told[case.case_no] == f"交办 {day}，答复 {day}；督办 {day}，未答复"
-    file = client_of(w.supervisor).get(f"/ledger/download/?month={Month.of(now)}&format=csv&profile=county")
+    client = client_of(w.supervisor)
+    asked = {"layout": "county", "format": "csv", "purpose": "report", "reason": "月报"}
+    file = client.get(client.post(f"/exports/new/?month={Month.of(now)}", asked)["Location"] + "file/")
     assert file.status_code == 200
     assert f"交办 {day}，答复 {day}" in b"".join(file.streaming_content).decode("utf-8-sig")

@@ -175,7 +175,7 @@ def test_a_note_is_found_on_two_pages_and_nowhere_else(tmp_path, monkeypatch, se
     pump.pump_once(timezone.now())
     lists = [a.route for a in addresses() if "GET" in a.methods and "<" not in a.route and a.route not in NO_PAGES]
     words = quote(CANARIES[1])
-    searched = [f"disputes/?q={words}", f"api/v1/disputes/?q={words}", "ledger/download/?format=csv"]
+    searched = [f"disputes/?q={words}", f"api/v1/disputes/?q={words}"]
     one = [f"disputes/{case.case_no}/", f"followups/{case.case_no}/", f"disputes/{case.case_no}/papers/"]
     api = [f"api/v1/counselling/{row.uid}/", f"api/v1/disputes/{case.case_no}/"]
     for user in (w.assistant, w.officer, w.supervisor, w.town_supervisor, w.counsellor, w.department, w.auditor):
@@ -186,6 +186,11 @@ def test_a_note_is_found_on_two_pages_and_nowhere_else(tmp_path, monkeypatch, se
         # an address that was asked for names what was looked for; what is found must not
         answers += [whole(client.get(f"/{p}")).replace(CANARIES[1].encode(), b"").replace(words.encode(), b"")
                     for p in searched if "?q=" in p]  # fmt: skip
+
+        asked = {"layout": "facts", "format": "csv", "purpose": "report", "reason": "月报"}
+        taken = client.post("/exports/new/", asked)
+        if taken.status_code == 302:
+            answers.append(whole(client.get(taken["Location"] + "file/")))
 
     # on two pages, to these two
     assert NOTE in theirs.get(url).content.decode()

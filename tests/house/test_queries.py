@@ -24,6 +24,8 @@ from followups.models import Mute, Notice, Reminder
 from followups.reactions import react
 from ledgers.imports.models import ImportBatch
 from ledgers.layouts.models import LedgerProfile, Picked, SavedLedger
+from ledgers.exports.models import Export
+from ledgers.jobs.models import Job
 from tests import factories
 from tests.access.inventory import addresses
 from villages.models import Role
@@ -65,11 +67,12 @@ LISTS: dict[str, tuple[str, int]] = {
     "manage/reminders/": ("sysadmin", 14),
     "imports/": ("officer", 8),
     "api/v1/imports/": ("officer", 11),
+    "exports/": ("officer", 12),
+    "api/v1/exports/": ("officer", 9),
     "ledger/": ("officer", 22),
     "manage/ledger-columns/": ("sysadmin", 6),
     "api/v1/ledger-profiles/": ("officer", 11),
     "api/v1/saved-ledgers/": ("officer", 11),
-    "ledger/download/": ("officer", 19),
     "dashboard/": ("supervisor", 44),
     "dashboard/figures/": ("supervisor", 7),
     "api/v1/dashboard/": ("supervisor", 46),
@@ -118,6 +121,8 @@ NO_LISTS = {
     "referrals/new/",
     "referrals/in/",
     "counselling/new/",
+    "ledger/download/",
+    "exports/new/",
     "manage/",
     "manage/people/new/",
     "manage/offices/new/",
@@ -146,6 +151,9 @@ def more(w: SimpleNamespace, n: int) -> None:
     at = timezone.now()
     LedgerProfile.objects.make(by=w.sysadmin, at=at, name=f"本县台账{n}", picked=[Picked("no"), Picked("visits")])
     SavedLedger.objects.create(user=w.officer, name=f"常用{n}", query="status=open")
+    facts = {"format": "csv", "month": "2026-03", "layout": "default", "layout_name": "台账", "purpose": "report"}
+    job = Job.objects.create(kind="export", owner=w.officer, created_at=at, queued_at=at)
+    Export.objects.create(owner=w.officer, job=job, state="making", reason="月报", asked_at=at, **facts)
     case = factories.register(w, at=at)
     done = factories.register(w, at=at)
     done.perform("take_up", by=w.assistant, at=at, handler=w.assistant)
