@@ -7,7 +7,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from django.conf import settings
 from django.utils.translation import gettext as _
+from django.utils.translation import override
 
 from disputes.papers import template
 from disputes.papers.shipped import docx_from
@@ -25,7 +27,8 @@ def shipped() -> bytes:
 
 def docx(report: Report, *, area: str, unit: str, today: dt.date) -> bytes:
     """The narrative of one report. What only people can write is left to them in brackets."""
-    return template.fill(shipped(), values(report, area=area, unit=unit, today=today)).docx()
+    with override(settings.LANGUAGE_CODE):  # the official text speaks Chinese, whoever asks for it
+        return template.fill(shipped(), values(report, area=area, unit=unit, today=today)).docx()
 
 
 def values(report: Report, *, area: str, unit: str, today: dt.date) -> dict[str, Any]:

@@ -46,7 +46,7 @@ def test_a_month_is_submitted_signed_frozen_and_corrected(sign_in):
             if desk.page.locator(f"main a[href='/disputes/{one}/edit/']").count():
                 desk.go(f"/disputes/{one}/edit/")
                 desk.page.fill("main [name=people_count]", "37")
-                desk.submit("保存")
+                desk.submit("保存修改")
                 case_no = one
                 break
             expect_refusal(desk)

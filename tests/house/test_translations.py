@@ -94,6 +94,8 @@ READS_CHINESE = {
     "followups/papers.py": "fields of a template and words of a paper",
     "ledgers/columns.py": "names under which old ledgers know a column, and those that no column may have",
     "ledgers/files.py": "the official file's name and sheet",
+    "ledgers/report/narrative.py": "fields of a template and words of an official text",
+    "ledgers/report/sheet.py": "the official file's sheet",
     "villages/forms.py": "a date as people write it",
     "villages/importing.py": "the official names of divisions",
     "villages/passwords.py": "words too easy to guess",
