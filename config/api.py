@@ -16,10 +16,10 @@ import followups.api
 import followups.handing.api
 import ledgers.api
 import ledgers.dashboard.api
+import ledgers.exports.api
 import ledgers.imports.api
 import ledgers.layouts.api
 import ledgers.months.api
-import ledgers.exports.api
 import villages.api
 
 router = SimpleRouter()

@@ -10,13 +10,13 @@ from audit.models import Action, record
 from config import demo
 from config.demo.bulk import fill
 from config.demo.county import County, build
-from config.demo.figures import type_in
 from config.demo.exports import take_out
+from config.demo.figures import type_in
 from config.demo.handing import leave_behind
 from config.demo.history import SHANGHAI, History
 from config.demo.imports import bring_an_old_ledger
-from config.demo.months import hand_in
 from config.demo.layouts import lay_out
+from config.demo.months import hand_in
 from config.demo.staged import stories
 from config.demo.stories import ordinary
 from followups.models import Notice

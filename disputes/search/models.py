@@ -23,7 +23,7 @@ class WordsField(models.TextField):
 
 @WordsField.register_lookup
 class Meets(Lookup):
-    """The rows whose tokens meet a Tree; by a GIN index on PostgreSQL, by FTS5 on SQLite (docs/adr/0013)."""
+    """The rows whose tokens meet a Tree; by a GIN index on PostgreSQL, by FTS5 on SQLite (docs/adr/0015)."""
 
     lookup_name = "meets"
     prepare_rhs = False

@@ -26,11 +26,11 @@ from followups.counselling.models import CounsellingReferral
 from followups.handing.models import HandOver
 from followups.models import Heartbeat, Notice
 from followups.reactions import react
+from ledgers.exports.models import Export
 from ledgers.imports.models import ImportBatch, may_import
 from ledgers.imports.reading import Sheet
-from ledgers.layouts.models import LedgerProfile, Picked, SavedLedger
-from ledgers.exports.models import Export
 from ledgers.jobs.models import Job
+from ledgers.layouts.models import LedgerProfile, Picked, SavedLedger
 from tests import factories
 from tests.samples import PNG
 from villages.models import Area, Code, Office, Role, User

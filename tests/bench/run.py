@@ -30,7 +30,7 @@ from urllib.parse import quote, urlencode, urlsplit
 import psycopg2
 
 from tests.bench import search
-from tests.bench.prepare import PASSWORD
+from tests.bench.prepare import MONTH, PASSWORD
 
 ROOT = Path(__file__).resolve().parents[2]
 RESULTS = ROOT / "var" / "bench" / "results.json"

@@ -22,10 +22,10 @@ from disputes.sessions.models import Venue
 from followups.handing.models import HandOver
 from followups.models import Mute, Notice, Reminder
 from followups.reactions import react
-from ledgers.imports.models import ImportBatch
-from ledgers.layouts.models import LedgerProfile, Picked, SavedLedger
 from ledgers.exports.models import Export
+from ledgers.imports.models import ImportBatch
 from ledgers.jobs.models import Job
+from ledgers.layouts.models import LedgerProfile, Picked, SavedLedger
 from tests import factories
 from tests.access.inventory import addresses
 from villages.models import Role
