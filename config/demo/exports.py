@@ -18,7 +18,8 @@ def take_out(history: History) -> None:
     told = {"month": str(last), "layout": "default", "layout_name": "工作台账（22 列）", "purpose": "report"}
     Export.objects.create(
         owner=officer, state=Export.State.EXPIRED, format="xlsx", reason="上月月报", rows=31,
-        asked_at=at - dt.timedelta(days=9), file="", sha256="0" * 64, size=24_117, expires_at=at - dt.timedelta(days=8), **told,
+        asked_at=at - dt.timedelta(days=9), file="", sha256="0" * 64, size=24_117,
+        expires_at=at - dt.timedelta(days=8), **told,
     )  # fmt: skip
     desk = next((office for office in officer.scope.offices if office.pk in officer.scope.desks), None)
     other = User.objects.filter(postings__office=desk, is_active=True).exclude(pk=officer.pk).first()
