@@ -64,7 +64,7 @@ LISTS: dict[str, tuple[str, int]] = {
     "me/notices/": ("officer", 10),
     "manage/reminders/": ("sysadmin", 14),
     "ledger/": ("officer", 20),
-    "exports/": ("officer", 12),
+    "exports/": ("officer", 9),
     "api/v1/exports/": ("officer", 9),
     "api/v1/areas/": ("officer", 9),
     "api/v1/offices/": ("officer", 9),
