@@ -330,7 +330,7 @@ class NoticeQuerySet(models.QuerySet["Notice"]):
         An invitation to a joint session is read by whoever was asked, and what was whistled or referred by the office
         that it went to, whether or not they read the case.
         """
-        readable = [user.scope.cases("dispute__"), user.scope.q("capture__"), Q(about__isnull=False)]
+        readable = [user.scope.cases("dispute__"), user.scope.q("capture__")]
         if user.scope.has(*INVITED_ROLES):
             readable.append(Q(kind__in=INVITATIONS))
         if user.scope.responds:
@@ -341,6 +341,8 @@ class NoticeQuerySet(models.QuerySet["Notice"]):
             theirs = CounsellingReferral.objects.visible_to(user).values("dispute")
             readable.append(Q(kind__in=OF_COUNSELLING, dispute__in=theirs))
         known = [condition for condition in readable if condition is not None]
+        if known:  # who reads no case at all has no thing of an upper room either
+            known.append(Q(about__isnull=False))
         return self.filter(reduce(or_, known), user=user) if known else self.none()
 
     def put(self, rows: Iterable[Notice]) -> None:

@@ -67,7 +67,7 @@ LISTS: dict[str, tuple[str, int]] = {
     "manage/reminders/": ("sysadmin", 14),
     "imports/": ("officer", 8),
     "api/v1/imports/": ("officer", 11),
-    "exports/": ("officer", 12),
+    "exports/": ("officer", 9),
     "api/v1/exports/": ("officer", 9),
     "ledger/": ("officer", 23),
     "manage/ledger-columns/": ("sysadmin", 6),
