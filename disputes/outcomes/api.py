@@ -106,7 +106,7 @@ class Outcomes(Room):
     @idempotent
     def off(self, request: Request, pk: str) -> Response:
         row = get_object_or_404(self.own(), pk=int(pk))
-        row.take_back(by=request.user, at=timezone.now(), request=request._request)  # type: ignore[arg-type]
+        row.take_back(by=request.user, at=timezone.now(), request=request._request)
         return Response(show(self.own().get(pk=row.pk)))
 
 

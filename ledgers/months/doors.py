@@ -68,9 +68,9 @@ def areas_to_hand_in(user: User) -> QuerySet[Area]:
     if not user.scope.has(*LEDGER_ROLES):
         raise NotYours(_("你的岗位不看台账报送。需要的联系责任单位或督导"))
     served = Coverage.objects.filter(in_force(), in_force(prefix="office__"), area=OuterRef("pk"))
-    expected = Q(level=Area.Level.VILLAGE) & Exists(served.filter(office__kind=Office.Kind.VILLAGE))
-    expected |= Q(level=Area.Level.TOWNSHIP) & Exists(served.filter(office__kind=Office.Kind.CENTRE))
-    return areas_of(user).filter(expected)
+    villages = Q(Exists(served.filter(office__kind=Office.Kind.VILLAGE)), level=Area.Level.VILLAGE)
+    townships = Q(Exists(served.filter(office__kind=Office.Kind.CENTRE)), level=Area.Level.TOWNSHIP)
+    return areas_of(user).filter(villages | townships)
 
 
 def works_for(user: User, offices: list[int]) -> bool:
@@ -333,7 +333,7 @@ def freeze(
         )
         signed.save(force_insert=True)
         for written, model in ((rows, FrozenRow), (lines, Correction), (flags, FrozenFlag)):
-            insert(signed, written, model)  # type: ignore[arg-type]
+            insert(signed, written, model)
         record(
             action=Action.EDIT,
             actor=by,
@@ -441,7 +441,7 @@ def corrections(whole: Whole, county: Area) -> Iterator[Correction]:
     kept_rows = FrozenRow.objects.filter(ledger__in=signed).exclude(
         Exists(Round.objects.filter(pk=OuterRef("round_pk")))
     )
-    candidates |= set(kept_rows.values_list("round_pk", flat=True))
+    candidates |= {pk for pk in kept_rows.values_list("round_pk", flat=True) if pk}
     words, position = Words.load(), 0
     for ids, are_late in ((sorted(late.values_list("pk", flat=True)), True), (sorted(candidates), False)):
         for start in range(0, len(ids), CHUNK):

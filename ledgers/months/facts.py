@@ -47,10 +47,10 @@ def facts_of(rounds: Iterable[int], month: Month) -> dict[int, dict[str, Any]]:
     """Row and facts of each of these rounds as they stand now, seen from the end of `month`; six queries."""
     found = list(Round.objects.filter(pk__in=list(rounds)).values(*FIELDS))
     cases = [row["dispute_id"] for row in found]
-    results: dict[tuple[int, int], tuple[str, int]] = {}
+    results: dict[tuple[int, int], tuple[str, int | None]] = {}
     made = Agreement.objects.filter(dispute__in=cases).values_list("dispute", "round", "result", "organisation")
-    for case, no, result, organisation in made:
-        results[case, no] = (result, organisation)
+    for case, no, found_result, by in made:
+        results[case, no] = (found_result, by)
     ended = set(Event.objects.filter(dispute__in=cases, kind="end").values_list("dispute", "round"))
     promises = _promises(cases)
     people = parties_of(cases)
@@ -60,7 +60,8 @@ def facts_of(rounds: Iterable[int], month: Month) -> dict[int, dict[str, Any]]:
         key = (row["dispute_id"], row["no"])
         left = row["left_at"] if row["left_at"] and row["left_at"] < month.end else None
         as_ = row["left_as"] if left else ""
-        result, organisation = "", None
+        result: str = ""
+        organisation: int | None = None
         if as_ == Status.SETTLED:
             result, organisation = results.get(key, ("", None))
         elif as_ == Status.WITHDRAWN:

@@ -123,13 +123,13 @@ class FrozenLedger(Ledger):
         ]
 
     @cached_property
-    def corrections(self) -> list[Correction]:
+    def corrections(self) -> list[Correction]:  # type: ignore[override]
         """The lines below the table: what was entered late or changed in months signed before."""
         condition = self.user.scope.q()
         mine = Correction.objects.filter(ledger=self.signed).order_by("position")
         return [] if condition is None else list(mine.filter(condition))
 
-    def ids(self) -> QuerySet[Any, int]:  # type: ignore[override]
+    def ids(self) -> QuerySet[Any, int]:
         return self.frozen_rows.order_by("position").values_list("pk", flat=True)
 
     def rows(self, ids: Iterable[int], *, first: int = 1) -> Iterator[dict[str, Any]]:

@@ -224,7 +224,8 @@ def facts_before(rounds: Iterable[int]) -> dict[int, tuple[str, dict[str, Any]]]
     known: dict[int, tuple[str, dict[str, Any]]] = {}
     for model in (FrozenRow, Correction):
         found = model._default_manager.filter(round_pk__in=rounds).order_by("ledger__month", "pk")
-        for pk, month, facts in found.values_list("round_pk", "ledger__month", "facts"):
+        for number, month, facts in found.values_list("round_pk", "ledger__month", "facts"):
+            pk = int(number or 0)
             # a row and a line of one month: the row was written with the line already known
             if pk not in known or month > known[pk][0]:
                 known[pk] = (month, facts)

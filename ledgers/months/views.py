@@ -143,9 +143,9 @@ def freeze(request: HttpRequest) -> HttpResponse:
             messages.success(request, _("%(month)s 已定稿") % {"month": month})
             return HttpResponseRedirect(f"/ledger/?month={month}")
     else:
-        sentence = doors.why_not_freeze(county, month, now)
-        if sentence:
-            raise MoveRefused(sentence)
+        refusal = doors.why_not_freeze(county, month, now)
+        if refusal:
+            raise MoveRefused(refusal)
     whole = doors.Whole(user, month, county, timezone.localdate(now))
     context = {
         "month": month,

@@ -213,9 +213,7 @@ class Report:
             cases, people = self.flags.get(kind, (0, 0))
             if kind in OutcomeFlag.PREVENTED:
                 prevented = [prevented[0] + cases, prevented[1] + people]
-            url = (
-                f"/ledger/report/rows/?{urlencode({'month': self.month, 'figure': 'flag', 'by': 'flag', 'key': kind})}"
-            )
+            url = f"/ledger/report/rows/?{urlencode({'month': str(self.month), 'figure': 'flag', 'key': kind})}"
             rows.append([Cell(str(label)), Cell(cases, url if cases else ""), Cell(people)])
         rows.insert(len(OutcomeFlag.PREVENTED), [Cell(_("防止激化小计")), *map(Cell, prevented)])
         return Block("flags", _("防止激化和司法部统计标志"), [_("标志"), _("件"), _("人")], rows)

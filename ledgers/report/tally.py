@@ -81,6 +81,10 @@ class Sums:
         return self.success + self.ended
 
 
+#: What the statement of `Tally.by` counts, in its order; 调解不成 is asked of the events.
+COUNTED = ("carried first relapsed written oral self_settled settled gone referred merged still_open").split()
+
+
 @dataclass(frozen=True)
 class Promises:
     """协议涉及金额 and 履行 of the agreements of the month."""
@@ -156,7 +160,8 @@ class Tally:
             n_amount=Sum("yuan", filter=month.opened),
         ):
             key, n = row[: len(names)], row[len(names) :]
-            found[key] = Sums(*n[:7], 0, *n[7:11], n[11] or 0, Decimal(n[12] or 0))
+            counts = dict(zip(COUNTED, n[:11], strict=True))
+            found[key] = Sums(**counts, people=n[11] or 0, amount=Decimal(n[12] or 0))
         for *key, n in self.ended.order_by().values_list(*names).annotate(n_ended=Count("pk")):
             found[tuple(key)].ended = n
         return found
@@ -169,8 +174,8 @@ class Tally:
         """What the agreements by which rounds were settled in this month promise, and how much of it is kept."""
         month, ledger = self.month, self.ledger
         if isinstance(ledger, FrozenLedger):
-            rows = ledger.frozen_rows.filter(month.left, left_as=Status.SETTLED)
-            sums = rows.aggregate(yuan=Sum("agreed"), n=Sum("promised"), done=Sum("kept"))
+            signed = ledger.frozen_rows.filter(month.left, left_as=Status.SETTLED)
+            sums = signed.aggregate(yuan=Sum("agreed"), n=Sum("promised"), done=Sum("kept"))
         else:
             done = (Obligation.Performance.ON_THE_SPOT, Obligation.Performance.DONE)
             case = "agreement__dispute__"
