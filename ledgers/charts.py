@@ -42,13 +42,15 @@ def _frame(key: str, width: int, height: int, title: Text, desc: Text, inside: S
         key=key,
         title=title,
         desc=desc,
-        inside=SafeString(inside.replace("{hatch}", f"url(#hatch-{key})")),
+        inside=inside,
     )
 
 
-def _fill(part: Part) -> SafeString:
-    """The class of a mark; the pattern of a hatched one is known to the frame."""
-    return format_html('class="mark {}" fill="{}"', part.css, "{hatch}" if part.css == "bad" else "currentColor")
+def _fill(key: str, part: Part) -> SafeString:
+    """The class of a mark, and its colour; what went wrong has the pattern of its picture."""
+    if part.css == "bad":
+        return format_html('class="mark bad" fill="url(#hatch-{})"', key)
+    return format_html('class="mark {}" fill="currentColor"', part.css)
 
 
 def bars(key: str, parts: Sequence[Part], *, title: Text, desc: Text) -> SafeString:
@@ -68,7 +70,7 @@ def bars(key: str, parts: Sequence[Part], *, title: Text, desc: Text) -> SafeStr
                 n * ROW + 6,
                 f"{max(room * part.n / most, 1 if part.n else 0):.1f}",
                 BAR,
-                _fill(part),
+                _fill(key, part),
                 f"{LABEL + room * part.n / most + 6:.1f}",
                 n * ROW + 17,
                 part.words or f"{part.n:,}",
@@ -86,7 +88,7 @@ def stacked(key: str, parts: Sequence[Part], *, title: Text, desc: Text) -> Safe
     for part in parts:
         width = WIDTH * part.n / total
         if part.n:
-            drawn.append((f"{at:.1f}", f"{max(width - 1, 1):.1f}", _fill(part)))
+            drawn.append((f"{at:.1f}", f"{max(width - 1, 1):.1f}", _fill(key, part)))
         at += width
     inside = format_html_join("", '<rect x="{}" y="4" width="{}" height="26" {}></rect>', drawn)
     legend = format_html_join(
@@ -96,7 +98,7 @@ def stacked(key: str, parts: Sequence[Part], *, title: Text, desc: Text) -> Safe
             (
                 n % 3 * 160,
                 42 + n // 3 * 22,
-                _fill(part),
+                _fill(key, part),
                 n % 3 * 160 + 18,
                 53 + n // 3 * 22,
                 part.label,
@@ -105,7 +107,7 @@ def stacked(key: str, parts: Sequence[Part], *, title: Text, desc: Text) -> Safe
             for n, part in enumerate(parts)
         ),
     )
-    return _frame(key, WIDTH, 42 + -(-len(parts) // 3) * 22, title, desc, SafeString(inside + legend))
+    return _frame(key, WIDTH, 42 + -(-len(parts) // 3) * 22, title, desc, format_html("{}{}", inside, legend))
 
 
 def lines(
@@ -166,7 +168,9 @@ def lines(
             for n, (label, _values, css) in enumerate(series)
         ),
     )
-    return _frame(key, WIDTH, TOP + HIGH + BOTTOM + 26, title, desc, SafeString(axis + below + drawn + legend))
+    return _frame(
+        key, WIDTH, TOP + HIGH + BOTTOM + 26, title, desc, format_html("{}{}{}{}", axis, below, drawn, legend)
+    )
 
 
 def _short(text: str) -> str:

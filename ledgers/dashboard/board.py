@@ -70,7 +70,7 @@ class Chart:
     n: Cell
     heads: Sequence[Text]
     rows: Sequence[Line]
-    svg: SafeString = SafeString("")
+    svg: SafeString
     notes: Sequence[Text] = field(default_factory=tuple)
 
 

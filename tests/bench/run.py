@@ -278,13 +278,14 @@ def figures(site: Site) -> list[dict[str, Any]]:
         run = subprocess.run(command, env=site.env, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True)
         return json.loads(run.stdout.splitlines()[-1])
 
-    rows, client = [], site.client("supervisor1")
+    rows = []
     page, floor = (lambda i: ("GET", "/dashboard/?period=2026", None)), (lambda i: ("GET", "/bench/dashboard/", None))
     counted = told()
     say(f"{site.backend}, {site.size:,} disputes: {counted['units']} units counted in {counted['seconds']:.1f} s")
     for name, goal, words in (("dashboard", 3, ()), ("dashboard, one village just changed", 10, ("--behind",))):
         if words:
             told(*words)
+        client = site.client("supervisor1")  # a new one: the server closes what was silent for so long
         a, b = alternate(client, page, floor, range(EACH + 1))
         rows.append(result(name, site.backend, site.size, statistics.median(a), statistics.median(b), goal))
     return rows
