@@ -207,5 +207,6 @@ def mend(request: SignedInRequest, uid: uuid.UUID) -> HttpResponse:
         )  # fmt: skip
         file = open(written.name, "rb")  # noqa: SIM115 - outlives its name and goes with the response
     name = _("退回的行-%(n)s行.xlsx") % {"n": count}
-    answer = FileResponse(file, as_attachment=True, filename=name, content_type=CONTENT_TYPES["xlsx"])
-    return answer  # type: ignore[return-value]
+    return FileResponse(  # type: ignore[return-value]
+        file, as_attachment=True, filename=name, content_type=CONTENT_TYPES["xlsx"]
+    )
