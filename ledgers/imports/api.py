@@ -36,7 +36,7 @@ class ImportBody(Strict):
 
 
 class ImportColumnBody(Strict):
-    label = Text(max_length=200, help_text=_("文件里的列名"))
+    label = Text(max_length=200, help_text=_("文件里的列名"))  # type: ignore[assignment]
     target = Pick([("", _("不要这一列")), *((t.key, t.label) for t in mapping.TARGETS)], allow_blank=True)
 
 
@@ -53,7 +53,7 @@ class ImportColumnsBody(Strict):
 
 
 class ImportColumnShown(serializers.Serializer):
-    label = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment]
     target = serializers.CharField(allow_blank=True, help_text=_("空的是不要这一列"))
 
 

@@ -80,8 +80,8 @@ class Place:
         }
         staff: dict[int, list[tuple[str, int]]] = {}
         posted = Posting.objects.filter(in_force(), office__in={office.pk for office in desks.values()})
-        for office, name, pk in posted.filter(user__is_active=True).values_list("office_id", "user__name", "user_id"):
-            staff.setdefault(office, []).append((name, pk))
+        for desk, name, pk in posted.filter(user__is_active=True).values_list("office_id", "user__name", "user_id"):
+            staff.setdefault(desk, []).append((name, pk))
         return cls(villages, mine, desks, staff)
 
     def named_in(self, text: str, among: Iterable[int]) -> list[int]:
@@ -316,7 +316,7 @@ class Line:
                 break
             among = place.named_in(hint, among) or place.of_township(hint, among) or among
         if len(among) > 1 and self.batch.village_id in among:
-            among = [self.batch.village_id]  # type: ignore[list-item]
+            among = [self.batch.village_id]
         key = next((k for k in ("village", "place", "unit", "parties") if k in self.checker.wanted), "narrative")
         if len(among) != 1:
             names = sorted(place.villages[pk].full_name for pk in among)

@@ -60,7 +60,7 @@ class ColumnsForm(forms.Form):
     village = PickField(label=_("没有写村的行属于"), help_text=_("每行都写了村的不用选"))
 
     def __init__(self, data: Any = None, *, batch: ImportBatch, **options: Any) -> None:
-        initial = {"tier": batch.tier, "year": batch.year, "month": batch.month}
+        initial: dict[str, Any] = {"tier": batch.tier, "year": batch.year, "month": batch.month}
         initial["village"] = batch.village.code if batch.village else ""
         self.batch = batch
         initial |= {f"c{n}": target for n, target in enumerate(batch.mapping.values())}

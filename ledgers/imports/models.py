@@ -374,8 +374,8 @@ class ColumnMemory(models.Model):
 
     @classmethod
     def remember(cls, office: Office, mapping: Mapping[str, str]) -> None:
-        rows = [cls(office=office, label=label, target=target) for label, target in mapping.items()]
-        cls.objects.bulk_create(
+        rows = [ColumnMemory(office=office, label=label, target=target) for label, target in mapping.items()]
+        ColumnMemory.objects.bulk_create(
             rows, update_conflicts=True, unique_fields=["office", "label"], update_fields=["target"]
         )
 

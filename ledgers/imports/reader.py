@@ -62,7 +62,8 @@ def hidden_in(content: bytes) -> dict[str, tuple[int, list[int]]]:
         for name in archive.namelist():
             if not name.startswith("xl/worksheets/sheet"):
                 continue
-            rows, columns, tail = 0, [], b""
+            columns: list[int] = []
+            rows, tail = 0, b""
             with archive.open(name) as part:
                 first = True
                 while piece := part.read(PIECE):

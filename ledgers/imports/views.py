@@ -194,7 +194,7 @@ def undo(request: SignedInRequest, uid: uuid.UUID) -> HttpResponse:
 
 @require_safe
 @says_no
-def mend(request: SignedInRequest, uid: uuid.UUID) -> HttpResponse | FileResponse:
+def mend(request: SignedInRequest, uid: uuid.UUID) -> HttpResponse:
     """The refused lines as a file to mend and bring again; logged before its first byte."""
     found = _find(request, uid)
     if not found.lines.filter(verdict=ImportRow.Verdict.REFUSED).exclude(sealed="").exists():
@@ -207,4 +207,6 @@ def mend(request: SignedInRequest, uid: uuid.UUID) -> HttpResponse | FileRespons
         )  # fmt: skip
         file = open(written.name, "rb")  # noqa: SIM115 - outlives its name and goes with the response
     name = _("退回的行-%(n)s行.xlsx") % {"n": count}
-    return FileResponse(file, as_attachment=True, filename=name, content_type=CONTENT_TYPES["xlsx"])
+    return FileResponse(  # type: ignore[return-value]
+        file, as_attachment=True, filename=name, content_type=CONTENT_TYPES["xlsx"]
+    )

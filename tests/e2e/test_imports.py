@@ -41,7 +41,7 @@ def test_an_old_ledger_comes_in_and_goes(sign_in, tmp_path):
     lead.submit("上传")
     expect(lead.page.get_by_role("heading", level=1)).to_have_text("核对列")
     expect(lead.page.get_by_text("不收这些列")).to_contain_text("政治面貌")
-    lead.page.locator("#id_c6-ts-control").click()  # what nobody could know by its name
+    lead.page.locator("#id_c6 + .ts-wrapper .ts-control").click()  # what nobody could know by its name
     lead.page.locator("#id_c6-ts-dropdown [role=option]", has_text="简要情况").first.click()
     lead.look("columns")
     lead.submit("检查")
