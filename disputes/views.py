@@ -14,7 +14,15 @@ from django.contrib import messages
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import transaction
 from django.db.models import F
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse, QueryDict
+from django.http import (
+    Http404,
+    HttpRequest,
+    HttpResponse,
+    HttpResponseBase,
+    HttpResponseRedirect,
+    JsonResponse,
+    QueryDict,
+)
 from django.shortcuts import render
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -48,7 +56,7 @@ from disputes.safe.ways import ways_for
 from villages.models import DESK_ROLES, User
 from villages.workdays import load_calendar
 
-View = Callable[..., HttpResponse]
+View = Callable[..., HttpResponseBase]
 #: The case page has a second form with a field `uploads`: two of one id would leave a label without its field.
 ATTACH_ID = "id_attach_%s"
 

@@ -88,7 +88,7 @@ class CountsShown(serializers.Serializer):
 
 class ColumnShown(serializers.Serializer):
     key = serializers.CharField(help_text=_("行里的字段名"))
-    label = serializers.CharField(help_text=_("列名"))
+    label = serializers.CharField(help_text=_("列名"))  # type: ignore[assignment]
     group = serializers.CharField(help_text=_("上面的合并表头，没有的为空"))
 
 

@@ -267,7 +267,7 @@ PLACES = {INT: "right", MONEY: "right", DATE: "center"}
 def write_pdf(path: Path, columns: Sequence[Column], rows: Rows, *, sheet: str = "台账", mark: str = "") -> None:
     """A4 across, the head again on every page, the cells as on the screen; every PIECE_OF_PDF rows begin a page."""
     book, rows = pypdf.PdfWriter(), iter(rows)
-    ledger = {
+    ledger: dict[str, Any] = {
         "title": sheet,
         "mark": mark,
         "widths": [column.width for column in columns],

@@ -136,7 +136,8 @@ def left_by_tier(rounds: QuerySet[Any]) -> QuerySet[Any]:
     leaving = Event.objects.filter(dispute=OuterRef("dispute"), round=OuterRef("no"), kind__in=[*LEAVES])
     tier = Subquery(leaving.order_by("-pk").values("tier_from")[:1])
     left = rounds.filter(left_as__in=[*LEAVES.values()])
-    return left.annotate(tier_left=Coalesce(tier, F("dispute__tier")))
+    found: QuerySet[Any] = left.annotate(tier_left=Coalesce(tier, F("dispute__tier")))
+    return found
 
 
 def ended(rounds: QuerySet[Any]) -> QuerySet[Any]:
@@ -185,13 +186,17 @@ def by_reach(rounds: QuerySet[Any]) -> QuerySet[Any]:
         default=Value("none"),
         output_field=CharField(),
     )
-    return rounds.annotate(visit_due=Subquery(last), reach=reach).filter(visit_due__isnull=False)
+    found: QuerySet[Any] = rounds.annotate(visit_due=Subquery(last), reach=reach).filter(visit_due__isnull=False)
+    return found
 
 
 def answers(visits: QuerySet[Any]) -> QuerySet[Any]:
     """Visits that reached 甲方 or 乙方, by side and by what was said: A:yes."""
     made = visits.filter(state=State.DONE, party__side__in=[Party.Side.A, Party.Side.B])
-    return made.annotate(said=Concat("party__side", Value(":"), "satisfaction", output_field=CharField()))
+    found: QuerySet[Any] = made.annotate(
+        said=Concat("party__side", Value(":"), "satisfaction", output_field=CharField())
+    )
+    return found
 
 
 def by_answer(calls: QuerySet[Any]) -> QuerySet[Any]:
@@ -204,7 +209,8 @@ def by_answer(calls: QuerySet[Any]) -> QuerySet[Any]:
         default=Value("silent"),
         output_field=CharField(),
     )
-    return calls.annotate(outcome=outcome)
+    found: QuerySet[Any] = calls.annotate(outcome=outcome)
+    return found
 
 
 def by_wait(calls: QuerySet[Any]) -> QuerySet[Any]:
@@ -212,7 +218,8 @@ def by_wait(calls: QuerySet[Any]) -> QuerySet[Any]:
     waited = ExpressionWrapper(TruncDate("answered_at") - TruncDate("asked_at"), output_field=DurationField())
     days = [When(waited__lte=dt.timedelta(days=n), then=Value(str(n))) for n in (0, 1, 2)]
     wait = Case(*days, default=Value("3"), output_field=CharField())
-    return calls.filter(answered_at__isnull=False).annotate(waited=waited).annotate(wait=wait)
+    found: QuerySet[Any] = calls.filter(answered_at__isnull=False).annotate(waited=waited).annotate(wait=wait)
+    return found
 
 
 def left_as(status: str) -> Callable[[QuerySet[Any]], QuerySet[Any]]:

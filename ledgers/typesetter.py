@@ -17,6 +17,7 @@ def main() -> None:
     ledger = json.dumps(asked["ledger"], ensure_ascii=False)
     # tags would weigh five times as much as the table; who cannot see the paper has the page and the xlsx
     pdf = compiler.compile(format="pdf", sys_inputs={"ledger": ledger}, timestamp=0, pdf_tags=False)
+    assert isinstance(pdf, bytes)  # one file; only pictures come page by page
     sys.stdout.buffer.write(pdf)
 
 

@@ -39,7 +39,19 @@ def bring_an_old_ledger(history: History) -> None:
         if n % 8 == 3:
             found, ended = "正月初八", ""
         rows.append(
-            [n, found, rng.choice(villages).short_name, kind, a, phone, b, f"{a}与{b}因{what}争执", "", ended, "汉"]
+            [
+                str(n),
+                found,
+                rng.choice(villages).short_name,
+                kind,
+                a,
+                phone,
+                b,
+                f"{a}与{b}因{what}争执",
+                "",
+                ended,
+                "汉",
+            ]
         )
         if n % 10 == 0:
             rows.append(["小计", "", f"{n}件"])

@@ -29,7 +29,7 @@ MOST_PEOPLE = 9_999
 class OutcomeFlagQuerySet(models.QuerySet["OutcomeFlag"]):
     def visible_to(self, user: User) -> OutcomeFlagQuerySet:
         """Flags on the cases that `user` may read: the scope rule of the case."""
-        condition = user.scope.q("dispute__")
+        condition = user.scope.cases("dispute__")
         return self.none() if condition is None else self.filter(condition)
 
     def standing(self) -> OutcomeFlagQuerySet:

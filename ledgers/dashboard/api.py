@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from django.http import Http404
@@ -53,7 +54,7 @@ class MonthQuery(Strict):
 class NumberShown(serializers.Serializer):
     """A number and the page that lists exactly so many rows."""
 
-    label = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment]
     n = serializers.IntegerField()
     list = serializers.CharField(help_text=_("名单的地址"))
 
@@ -62,7 +63,7 @@ class RateShown(serializers.Serializer):
     """One rate: always both numbers; the percentage is null below ten."""
 
     key = serializers.CharField()
-    label = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment]
     numerator = NumberShown()
     denominator = NumberShown()
     percent = serializers.FloatField(allow_null=True, help_text=_("分母少于 10 是 null"))
@@ -254,10 +255,10 @@ class Dashboard(Viewing):
             raise Http404
         asked = self.asked(FigureListQuery)
         period = self.period(asked)
-        form = ListForm(request.query_params, user=user, figure=figure)  # type: ignore[arg-type]
+        form = ListForm(request.query_params, user=user, figure=figure)
         if not form.is_valid():
-            raise ValidationError({name: list(errors) for name, errors in form.errors.items()})
-        within = Within(user.scope.q).narrowed(**form.areas)
+            raise ValidationError({name: [str(error) for error in errors] for name, errors in form.errors.items()})
+        within = Within(user.scope.cases).narrowed(**form.areas)
         rows = rows_of(figure, within, period, timezone.localdate(), asked.get("group", ()))
         page = self.paginate_queryset(listed(figure, rows)) or []
         record_read_once(
@@ -314,7 +315,7 @@ class Dashboard(Viewing):
             )
         return Response({"month": str(month), "rows": rows})
 
-    def _enter(self, user: User, month: Month, rows: list[dict[str, Any]], request: Request) -> None:
+    def _enter(self, user: User, month: Month, rows: Iterable[dict[str, Any]], request: Request) -> None:
         errors: dict[str, list[str]] = {}
         told: dict[str, dict[str, Any]] = {}
         known = {area.code: area for area in townships_to_fill(user)}
@@ -325,7 +326,7 @@ class Dashboard(Viewing):
             if code in known:  # the grid's own judgement of a line
                 form = FigureForm(known[code], None, None, {f"{code}-{name}": value for name, value in facts.items()})
                 for name, found in form.errors.items():
-                    errors[f"rows.{n}.{name}"] = list(found)
+                    errors[f"rows.{n}.{name}"] = [str(error) for error in found]
             told[code] = facts
         if errors:
             raise ValidationError(errors)

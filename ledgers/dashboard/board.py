@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -102,9 +102,10 @@ class Board:
         self.policy = policy_on(rule_day(period, self.today))
 
     # --- numbers and their links --------------------------------------------------------------------------------------
-    def link(self, ref: Ref, period: Period | None = None, **area: str) -> str:
+    def link(self, ref: Ref, period: Period | None = None, area: Mapping[str, str] | None = None) -> str:
         """The list of exactly these rows."""
         query: list[tuple[str, str]] = [("period", str(period or self.period))]
+        area = area or {}
         if self.township and "township" not in area:
             query.append(("township", self.township.code))
         query += [*area.items(), *(("group", group) for group in ref.groups)]
@@ -201,7 +202,7 @@ class Board:
             cells = []
             for ref in (Ref("opened"), Ref("left"), Ref("settled")):
                 n = self.sums.count(ref, self.period, found[area.pk])
-                cells.append(Cell(f"{n:,}", self.link(ref, **{level: area.code}), n))
+                cells.append(Cell(f"{n:,}", self.link(ref, area={level: area.code}), n))
             if any(cell.n for cell in cells):
                 rows.append(Line(area.full_name, cells))
                 words = _g("%(a)s 件，办结 %(b)s") % {"a": cells[0].text, "b": cells[1].text}

@@ -23,7 +23,7 @@ from villages.models import Area, Code, User
 class PeriodField(forms.CharField):
     """2026-11, 2026-Q4, 2026 or 2026-03..2026-10; empty is the present month."""
 
-    def to_python(self, value: Any) -> Period:
+    def to_python(self, value: Any) -> Period:  # type: ignore[override]
         text = super().to_python(value) or ""
         try:
             return Period.parse(text) if text else Period.of(Month.of(timezone.now()))
@@ -36,7 +36,7 @@ class MonthField(forms.CharField):
 
     widget = forms.TextInput(attrs={"type": "month"})
 
-    def to_python(self, value: Any) -> Month | None:
+    def to_python(self, value: Any) -> Month | None:  # type: ignore[override]
         text = super().to_python(value) or ""
         try:
             return Month.parse(text) if text else None

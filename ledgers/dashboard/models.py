@@ -32,7 +32,7 @@ class MonthSumQuerySet(models.QuerySet["MonthSum"]):
         """The rows of these places in these months (made where missing), held until the transaction ends."""
         places, months = sorted(places), sorted(months)
         missing = [MonthSum(place=place, month=month) for place in places for month in months]
-        self.bulk_create(missing, ignore_conflicts=True)
+        self.bulk_create(missing, ignore_conflicts=True)  # type: ignore[arg-type]
         wanted = self.filter(place__in=places, month__in=months)
         return {(row.place, row.month): row for row in locked(wanted.order_by("place", "month"))}
 
@@ -60,7 +60,7 @@ class UnitQuerySet(models.QuerySet["Unit"]):
     def held(self, unit: tuple[int, int, int]) -> Unit:
         """The unit's row (made where it is missing), held until the transaction ends."""
         names = dict(zip(("county_id", "township_id", "village_id"), unit, strict=True))
-        self.bulk_create([Unit(**names)], ignore_conflicts=True)
+        self.bulk_create([Unit(**names)], ignore_conflicts=True)  # type: ignore[list-item]
         return locked(self.filter(**names)).get()
 
 
@@ -85,7 +85,8 @@ class Unit(models.Model):
 class TouchedQuerySet(models.QuerySet["Touched"]):
     def note(self, units: Iterable[tuple[int, int, int]]) -> None:
         """Say of these units that they have to be counted anew."""
-        self.bulk_create([Touched(county_id=c, township_id=t, village_id=v) for c, t, v in units], batch_size=500)
+        rows = [Touched(county_id=c, township_id=t, village_id=v) for c, t, v in units]
+        self.bulk_create(rows, batch_size=500)  # type: ignore[arg-type]
 
 
 class Touched(models.Model):

@@ -114,12 +114,12 @@ def one_unit(unit: Key) -> Q:
 
 
 def these(units: Iterable[Key]) -> Within:
-    """The cases of these units; the caller has taken them from a scope, or counts for nobody in particular."""
+    """The cases of these units, without unreleased ones; the caller took them from a scope, or counts for nobody."""
     units = sorted(units)
 
     def condition(path: str) -> Q | None:
         parts = [Q(**{f"{path}{name}": value for name, value in zip(UNIT, unit, strict=True)}) for unit in units]
-        return Q(*parts, _connector=Q.OR) if parts else None
+        return Q(*parts, _connector=Q.OR) & Q(**{f"{path}hidden": False}) if parts else None
 
     return Within(condition)
 
@@ -169,7 +169,7 @@ class Sums:
     def __init__(self, user: User, *, last: Month, township: Area | None = None, today: dt.date | None = None) -> None:
         self.user, self.last, self.township = user, last, township
         self.today = today or timezone.localdate()
-        within = Within(user.scope.q)
+        within = Within(user.scope.cases)
         self.within = within.narrowed(township=township.code) if township else within
 
     @cached_property

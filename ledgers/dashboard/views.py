@@ -98,7 +98,7 @@ def figure_list(request: SignedInRequest, figure: str) -> HttpResponse:
         context = {"form": form, "figure": what, "has_errors": True}
         return render(request, "ledgers/dashboard_list.html", context, status=422)
     told = form.cleaned_data
-    within = Within(user.scope.q).narrowed(**form.areas)
+    within = Within(user.scope.cases).narrowed(**form.areas)
     rows = rows_of(figure, within, told["period"], timezone.localdate(), told["group"])
     page = numbered(request, listed(figure, rows))
     record_read_once(

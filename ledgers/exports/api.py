@@ -133,7 +133,7 @@ class Exports(Room):
     def create(self, request: Request) -> Response:
         self.needs_ledger()
         sent = self.checked(ExportBody, request.data)
-        conditions = {
+        conditions: dict[str, str] = {
             name: sent.pop(name) for name in ("township", "village", "type", "status", "office") if name in sent
         }
         try:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import time
 import uuid
+from typing import Any
 
 from django.conf import settings
 from django.db import models, transaction
@@ -200,7 +201,7 @@ class Job(models.Model):
     def end(self, state: str, *, error: str = "") -> None:
         """The last word about it, in the caller's transaction if there is one. LeaseLost when it is not ours to say."""
         now = database_now()
-        told = {"state": state, "error": error[:300], "ended_at": now, "leased_until": None}
+        told: dict[str, Any] = {"state": state, "error": error[:300], "ended_at": now, "leased_until": None}
         if not self._mine().update(done=self.done, total=self.total, **told):
             raise LeaseLost(str(self))
         self.state, self.error, self.ended_at = state, told["error"], now

@@ -76,7 +76,9 @@ def show_own(row: LedgerProfile) -> dict[str, Any]:
 
 class ColumnBody(Strict):
     key = Pick([(key, column.label) for key, column in ALL.items()], help_text=_("产品的列"))
-    label = Text(max_length=NAME_LENGTH, required=False, allow_blank=True, help_text=_("列名，不写就用原来的"))
+    label = Text(  # type: ignore[assignment]
+        max_length=NAME_LENGTH, required=False, allow_blank=True, help_text=_("列名，不写就用原来的")
+    )
     group = Text(max_length=NAME_LENGTH, required=False, allow_blank=True, help_text=_("合并表头，挨着的几列写同一个"))
 
 

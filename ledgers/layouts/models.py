@@ -199,6 +199,6 @@ class SavedLedger(models.Model):
         return self.name
 
 
-def kept(user: User) -> list[dict[str, Any]]:
+def kept(user: User) -> list[Any]:
     """What this person keeps, in the order of keeping."""
     return list(SavedLedger.objects.filter(user=user).values("pk", "name", "query"))

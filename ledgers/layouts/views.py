@@ -80,8 +80,8 @@ def layout(request: SignedInRequest, pk: int) -> HttpResponse:
                 return redirect("manage-ledger-layout", pk=pk)
         status = status if status == 409 else 422
         row.refresh_from_db()
-        form.data = form.data.copy()
-        form.data["version"] = str(row.version)  # saving once more is saving over what is shown beside
+        kept = request.POST.copy()
+        kept["version"] = str(row.version)  # saving once more is saving over what is shown beside
     context = {"form": form, "row": row, "head": head_of(row.layout())}
     return render(request, "manage/ledger_layout.html", context, status=status)
 

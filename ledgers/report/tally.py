@@ -179,7 +179,7 @@ class Tally:
         else:
             done = (Obligation.Performance.ON_THE_SPOT, Obligation.Performance.DONE)
             case = "agreement__dispute__"
-            condition = self.user.scope.q(case)
+            condition = self.user.scope.cases(case)
             rows = Obligation.objects.none() if condition is None else Obligation.objects.filter(condition)
             here = {
                 f"{case}rounds__no": F("agreement__round"),

@@ -143,7 +143,7 @@ def agree(w: SimpleNamespace) -> None:
                 rates = rates_on({**policy_on(TODAY), "resolution_rule": rule})
                 ours = {k: (told.count(r.top, period), told.count(r.bottom, period)) for k, r in rates.items()}
                 assert ours == again.rates(rule), (text, level)
-            within = Within(user.scope.q)
+            within = Within(user.scope.cases)
             for key in FIGURES:
                 rows = rows_of(key, within, period, TODAY).count()
                 assert told.count(Ref(key), period) == rows, (key, text, level)

@@ -85,7 +85,7 @@ def test_the_year_has_something_to_divide_in_every_rate(demo) -> None:
 
 def differences(user: User, texts=PERIODS, township: Area | None = None) -> list[str]:
     """Numbers that are not the length of their list."""
-    wrong, within = [], Within(user.scope.q)
+    wrong, within = [], Within(user.scope.cases)
     within = within.narrowed(township=township.code) if township else within
     for text in texts:
         period = Period.parse(text)
