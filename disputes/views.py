@@ -65,7 +65,7 @@ def says_no(view: View) -> View:
     """Turn refusals of the model into pages: 403 where the role never has it, else 409 with the sentence."""
 
     @wraps(view)
-    def inner(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+    def inner(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         try:
             return view(request, *args, **kwargs)
         except NotYours as refusal:

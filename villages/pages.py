@@ -10,7 +10,7 @@ from typing import Any
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Page, Paginator
 from django.forms import Form
-from django.http import HttpResponse, QueryDict
+from django.http import HttpResponseBase, QueryDict
 from django.utils.translation import gettext as _
 
 from villages.changes import Refused
@@ -18,7 +18,7 @@ from villages.models import Role
 from villages.requests import SignedInRequest
 
 PER_PAGE = 50
-View = Callable[..., HttpResponse]
+View = Callable[..., HttpResponseBase]
 
 
 def for_roles(*roles: Role) -> Callable[[View], View]:
@@ -26,7 +26,7 @@ def for_roles(*roles: Role) -> Callable[[View], View]:
 
     def wrap(view: View) -> View:
         @wraps(view)
-        def guarded(request: SignedInRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        def guarded(request: SignedInRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
             require(request, *roles)
             return view(request, *args, **kwargs)
 
