@@ -54,7 +54,7 @@ class SumsShown(serializers.Serializer):
     open = serializers.IntegerField(required=False)
 
 
-class HandedShown(serializers.Serializer):
+class HandedInShown(serializers.Serializer):
     """One village or township."""
 
     area = serializers.CharField(help_text=_("区划代码"))
@@ -99,7 +99,7 @@ class MonthShown(serializers.Serializer):
     handed = serializers.IntegerField(help_text=_("已报送"))
     expected = serializers.IntegerField(help_text=_("应报送"))
     signed = SignedShown(allow_null=True)
-    areas = HandedShown(many=True)
+    areas = HandedInShown(many=True)
 
 
 def signed_of(signed: MonthlyLedger | None, user: User) -> dict[str, Any] | None:
@@ -142,7 +142,7 @@ class Months(Room):
         )
 
     @extend_schema(
-        operation_id="months_step", summary=_("报送、签字、撤回、催报"), request=StepBody, responses=HandedShown
+        operation_id="months_step", summary=_("报送、签字、撤回、催报"), request=StepBody, responses=HandedInShown
     )
     @action(detail=False, methods=["post"])
     @idempotent
