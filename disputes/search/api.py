@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.utils.translation import gettext_lazy as _
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_serializer
 from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
@@ -77,6 +77,7 @@ class SearchColleagues(serializers.Serializer):
     results = SearchColleague(many=True)
 
 
+@extend_schema_serializer(many=False)
 class SearchFound(serializers.Serializer):
     ignored = serializers.ListField(child=serializers.CharField(), help_text=_("没有用来查的单个字"))
     cases = SearchCases()

@@ -9,7 +9,7 @@ from django.http import Http404
 from django.utils import timezone
 from django.utils.translation import gettext as _g
 from django.utils.translation import gettext_lazy as _
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_serializer
 from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.exceptions import PermissionDenied, ValidationError
@@ -72,6 +72,7 @@ class RateShown(serializers.Serializer):
     beside = NumberShown(many=True)
 
 
+@extend_schema_serializer(many=False)
 class RatesShown(serializers.Serializer):
     period = serializers.CharField()
     township = serializers.CharField(allow_null=True)
@@ -101,6 +102,7 @@ class ChartShown(serializers.Serializer):
     notes = serializers.ListField(child=serializers.CharField())
 
 
+@extend_schema_serializer(many=False)
 class DashboardShown(serializers.Serializer):
     period = serializers.CharField()
     township = serializers.CharField(allow_null=True)

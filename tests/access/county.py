@@ -388,6 +388,9 @@ class County:
             case "file":
                 shared = self.files.get("other_county" if relation == "crossed" else relation)
                 return shared.uid if shared else uuid.UUID(int=1)
+            case "uid" if "imports/" in route:
+                brought = self.imports["others"] if relation == "others" else self.imports.get(actor)
+                return uuid.UUID(int=1) if missing else (brought or self.imports["supervisor"]).uid
             case "uid" if kind_of(route) == "mine":
                 asked = self.exports.get("others" if relation == "others" else self._someone(actor))
                 thing = asked.job if asked and route.startswith("jobs/") else asked
@@ -407,9 +410,6 @@ class County:
             case "uid" if "papers/" in route:
                 paper = self.papers.get("other_county" if relation == "crossed" else relation)
                 return paper.uid if paper else uuid.UUID(int=1)
-            case "uid" if "imports/" in route:
-                brought = self.imports["others"] if relation == "others" else self.imports.get(actor)
-                return uuid.UUID(int=1) if missing else (brought or self.imports["supervisor"]).uid
             case "uid" if "hand-over" in route:
                 return self.hand_over.uid if relation == "one" else uuid.UUID(int=1)
             case "uid":
