@@ -31,6 +31,7 @@ from django.db.models import (
 )
 from django.db.models.functions import Coalesce, Concat, TruncDate
 from django.utils.functional import Promise
+from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
 from disputes.models import Agreement, Event, Obligation, Party, Round
@@ -297,7 +298,7 @@ GROUPS: dict[str, dict[str, Text]] = {
         "waived": _("其余各方书面免访"),
     },
     "answers": {
-        f"{side}:{said}": f"{Party.Side(side).label} {label}" for side in ("A", "B") for said, label in SAID.items()
+        f"{side}:{said}": format_lazy("{} {}", Party.Side(side).label, label) for side in ("A", "B") for said, label in SAID.items()
     },
     "duties": {**{str(v): label for v, label in Performance.choices}, "": _("还没有登记履行情况")},
     "calls": {

@@ -68,7 +68,7 @@ LISTS: dict[str, tuple[str, int]] = {
     "imports/": ("officer", 8),
     "api/v1/imports/": ("officer", 11),
     "exports/": ("officer", 9),
-    "api/v1/exports/": ("officer", 9),
+    "api/v1/exports/": ("officer", 11),
     "ledger/": ("officer", 23),
     "manage/ledger-columns/": ("sysadmin", 6),
     "api/v1/ledger-profiles/": ("officer", 11),

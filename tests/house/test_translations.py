@@ -91,6 +91,7 @@ READS_CHINESE = {
     "disputes/papers/typeset.py": "styles by their names",
     "disputes/papers/words.py": "numbers, days and amounts as papers write them",
     "disputes/parsing.py": "dates and amounts as people write them",
+    "disputes/search/text.py": "numbers of cases as people write them",
     "followups/papers.py": "fields of a template and words of a paper",
     "ledgers/columns.py": "names under which old ledgers know a column, and those that no column may have",
     "ledgers/files.py": "the official file's name and sheet",
