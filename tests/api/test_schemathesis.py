@@ -330,7 +330,10 @@ def lead_ledger(body: dict[str, Any], path: str, w: SimpleNamespace) -> None:
     if path.endswith("/figures/"):
         body["month"] = "2026-01"
         body["rows"] = body["rows"] or [{"calls": 1, "incidents": None, "version": 0}]
-        body["rows"] = [row | {"township": w.township.code, "calls": 9999, "incidents": None, "version": 0} for row in body["rows"][:1]]
+        body["rows"] = [
+            row | {"township": w.township.code, "calls": 9999, "incidents": None, "version": 0}
+            for row in body["rows"][:1]
+        ]
 
 
 #: Nouns of the room of visits.
