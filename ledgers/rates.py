@@ -298,7 +298,9 @@ GROUPS: dict[str, dict[str, Text]] = {
         "waived": _("其余各方书面免访"),
     },
     "answers": {
-        f"{side}:{said}": format_lazy("{} {}", Party.Side(side).label, label) for side in ("A", "B") for said, label in SAID.items()
+        f"{side}:{said}": format_lazy("{} {}", Party.Side(side).label, label)
+        for side in ("A", "B")
+        for said, label in SAID.items()
     },
     "duties": {**{str(v): label for v, label in Performance.choices}, "": _("还没有登记履行情况")},
     "calls": {

@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from django.conf import settings
 from django.db import connection
 from django.db.backends.base.operations import BaseDatabaseOperations
+from django.utils import translation
 from hypothesis import settings as hypothesis_settings
 
 # A slow moment of a shared machine is no failing test, and a red run has to be red again.
@@ -41,6 +43,12 @@ def flush_past_the_append_only_triggers() -> Iterator[None]:
     BaseDatabaseOperations.execute_sql_flush = flush
     yield
     BaseDatabaseOperations.execute_sql_flush = plain
+
+
+@pytest.fixture(autouse=True)
+def in_chinese() -> None:
+    """Whatever language a request of an earlier test left behind."""
+    translation.activate(settings.LANGUAGE_CODE)
 
 
 def write_results(path: Path, reporter: pytest.TerminalReporter) -> None:

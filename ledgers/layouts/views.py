@@ -81,6 +81,7 @@ def layout(request: SignedInRequest, pk: int) -> HttpResponse:
         status = status if status == 409 else 422
         row.refresh_from_db()
         kept = request.POST.copy()
+        form.data = kept
         kept["version"] = str(row.version)  # saving once more is saving over what is shown beside
     context = {"form": form, "row": row, "head": head_of(row.layout())}
     return render(request, "manage/ledger_layout.html", context, status=status)

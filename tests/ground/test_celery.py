@@ -4,8 +4,9 @@ from config.broker import SCHEME
 from config.celery import app, broker
 
 
-def test_the_whole_schedule_is_the_pump_and_the_jobs(settings):
-    assert set(app.conf.beat_schedule) == {"pump", "jobs"}
+def test_the_whole_schedule_is_the_pump_the_jobs_and_the_figures(settings):
+    assert set(app.conf.beat_schedule) == {"pump", "jobs", "figures"}
+    assert app.conf.beat_schedule["figures"]["task"] == "ledgers.figures"
     assert app.conf.beat_schedule["jobs"]["task"] == "ledgers.jobs"
     assert app.conf.beat_schedule["jobs"]["schedule"] == settings.JOBS_TICK_SECONDS
     assert app.conf.beat_schedule["pump"]["task"] == "followups.pump"
@@ -15,7 +16,7 @@ def test_the_whole_schedule_is_the_pump_and_the_jobs(settings):
 
 def test_the_tasks_exist():
     app.loader.import_default_modules()
-    assert {"followups.pump", "ledgers.jobs"} <= set(app.tasks)
+    assert {"followups.pump", "ledgers.jobs", "ledgers.figures"} <= set(app.tasks)
 
 
 def test_no_pickle_and_no_results():
