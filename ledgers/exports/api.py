@@ -9,7 +9,7 @@ from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from django.utils.translation import gettext as _g
 from django.utils.translation import gettext_lazy as _
-from drf_spectacular.utils import OpenApiParameter, OpenApiTypes, extend_schema
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, OpenApiTypes, extend_schema
 from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.exceptions import PermissionDenied, ValidationError
@@ -95,7 +95,10 @@ def show(row: Export) -> dict[str, Any]:
 
 
 UID = OpenApiParameter("uid", OpenApiTypes.UUID, OpenApiParameter.PATH, description=_("编号"))
-FILE = {(200, "application/octet-stream"): OpenApiTypes.BINARY}
+FILE = {
+    (200, "application/octet-stream"): OpenApiTypes.BINARY,
+    409: OpenApiResponse(OpenApiTypes.OBJECT, description=_("现在不能办，detail 说明原因；conflict 是别人先办的事")),
+}
 SHOWN = ("owner", "job", "desk", "decided_by")
 
 
