@@ -111,13 +111,13 @@ def give_back(now: dt.datetime) -> None:
 
 def insert(notices: list[tuple[Any, ...]]) -> None:
     """The rows alone, by the thousand, each thousand in a transaction of its own."""
-    places = ", ".join(["(%s, %s, %s, 0, NULL, %s, NULL, %s, NULL, NULL)"])
+    places = ", ".join(["(%s, %s, %s, 0, NULL, %s, NULL, %s, NULL, NULL, FALSE)"])
     head = "INSERT INTO followups_notice (user_id, dispute_id, kind, nth, event_id, reminder_id, call_id, created_at, "
     for start in range(0, len(notices), pump.BATCH):
         some = notices[start : start + pump.BATCH]
         with transaction.atomic():
             run(
-                f"{head}read_at, capture_id) VALUES {', '.join([places] * len(some))}",
+                f"{head}read_at, capture_id, muted) VALUES {', '.join([places] * len(some))}",
                 [value for row in some for value in row],
             )
 
