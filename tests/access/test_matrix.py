@@ -6,9 +6,9 @@ not exist. Every answer, files too, is searched for what is sealed, for names hi
 a list, for numbers of cases that are not theirs (T-05).
 
 The rule is the same code on both databases, and `make test-full` asks everything on each of the two. From day to day
-people to whom the policy promises the same answers at an address are one voice there: one of them asks, at the next
-address another. So every line of the policy is asked, two thirds by `make test` (SQLite), the other third by
-`make test-services` (PostgreSQL).
+people to whom the policy promises the same answers at an address, and from whom the same is hidden, are one voice there:
+one of them asks, at the next address another. So every line of the policy is asked, two thirds by `make test` (SQLite),
+the other third by `make test-services` (PostgreSQL).
 """
 
 from __future__ import annotations
@@ -62,17 +62,21 @@ ALWAYS = ("disputes/<case_no>/", "disputes/")
 THIRDS = {"sqlite": {0, 1}, "postgresql": {2}}
 
 
-def promised(actor: str, address: Address, method: str) -> tuple[str | None, ...]:
-    """What the policy says of this person here, over all places."""
+Promise = tuple[tuple[str | None, ...], frozenset[str], frozenset[str]]
+
+
+def promised(actor: str, address: Address, method: str) -> Promise:
+    """What this person gets here, over all places, which names stay hidden from them, and where they read cases."""
     asked = "GET" if method == "HEAD" else method
-    return tuple(policy().status.get(Cell(address.route, asked, actor, place)) for place in relations_of(address))
+    words = (policy().status.get(Cell(address.route, asked, actor, place)) for place in relations_of(address))
+    return tuple(words), frozenset(names_hidden_from(actor)), frozenset(READABLE.get(actor, ()))
 
 
 @functools.cache
 def voices(address: Address, method: str) -> dict[str, int]:
     """Who asks this address from day to day: of everybody with the same promise one, and which third has it."""
     turn = zlib.crc32(f"{method} {address.route}".encode())
-    alike: dict[tuple[str | None, ...], list[str]] = {}
+    alike: dict[Promise, list[str]] = {}
     for actor in ACTORS:
         alike.setdefault(promised(actor, address, method), []).append(actor)
     return {group[turn % len(group)]: (turn + n) % 3 for n, group in enumerate(alike.values())}
