@@ -6,9 +6,9 @@ not exist. Every answer, files too, is searched for what is sealed, for names hi
 a list, for numbers of cases that are not theirs (T-05).
 
 The rule is the same code on both databases, and `make test-full` asks everything on each of the two. From day to day
-people to whom the policy promises the same answers at an address, and from whom the same is hidden, are one voice there:
-one of them asks, at the next address another. So every line of the policy is asked, two thirds by `make test` (SQLite),
-the other third by `make test-services` (PostgreSQL).
+people to whom the policy promises the same answers at an address, and from whom the same is hidden, are one voice
+there: one of them asks, at the next address another. So every line of the policy is asked, two thirds by `make test`
+(SQLite), the other third by `make test-services` (PostgreSQL).
 """
 
 from __future__ import annotations
