@@ -95,11 +95,14 @@ def deliver(rows: Iterable[Held], at: dt.datetime) -> int:
     Of a row that another pump took over meanwhile nothing is written.
     """
     of_attempts: dict[int, list[int]] = {}
+    reader_of: dict[int, int] = {}
     for row in rows:
         of_attempts.setdefault(row.attempt, []).append(row.pk)
+        reader_of[row.pk] = row.recipient_id
     moment = connection.ops.adapt_datetimefield_value(at)
     count = 0
     with transaction.atomic(), connection.cursor() as cursor:
+        quiet = Mute.objects.among(set(reader_of.values()))
         for attempt, keys in of_attempts.items():
             cursor.execute(
                 f"UPDATE {REMINDERS} SET state = %s, sent_at = %s, leased_until = NULL, error = '' "  # noqa: S608 - our own table
@@ -109,7 +112,7 @@ def deliver(rows: Iterable[Held], at: dt.datetime) -> int:
             mine = [pk for (pk,) in cursor.fetchall()]
             if mine:
                 cursor.execute(*_insert(mine, moment))
-                Mute.objects.silence_written(mine)
+                Mute.objects.silence_written([pk for pk in mine if reader_of[pk] in quiet])
             count += len(mine)
     return count
 
